@@ -1,0 +1,42 @@
+"""What the engine needs to know of a task or a flow, whatever declared it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from flowstone.core.binding import Binding
+from flowstone.core.facts import FlowDefined, TaskDefined
+from flowstone.core.policy import Policy
+
+Hook = Callable[..., Any]
+
+
+class Declared(Protocol):
+    """A task or a flow as it was declared; nothing of it changes while it runs."""
+
+    kind: str
+    """`Task` or `Flow`, as messages say it."""
+    name: str
+    fn: Callable[..., Any]
+    run_tags: tuple[str, ...]
+    policy: Policy
+    binding: Binding
+    run_name: str | Callable[..., Any] | None
+    log_prints: bool | None
+    on_running_hooks: list[Hook]
+    on_completion_hooks: list[Hook]
+    on_failure_hooks: list[Hook]
+
+
+class DeclaredTask(Declared, Protocol):
+    """A task."""
+
+    definition: TaskDefined
+
+
+class DeclaredFlow(Declared, Protocol):
+    """A flow."""
+
+    definition: FlowDefined
+    should_validate_parameters: bool

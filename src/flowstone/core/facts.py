@@ -1,0 +1,156 @@
+"""What can happen to a run, one small frozen class a fact, named in the past tense.
+
+A fact is what the log keeps: each class is a record kind (its `tag`), and its fields in order are
+the record's elements (`docs/log-format.md`). Fields may be added at the end, with a default, and
+never change their meaning. Ids are 16 bytes; times are nanoseconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Written(msgspec.Struct, frozen=True, array_like=True, tag_field="kind"):
+    """What can be written into a log: a MessagePack array whose first element is the kind."""
+
+
+class TaskDefined(Written, frozen=True, tag=1, cache_hash=True):
+    """A task got a number by which the records of this log refer to it."""
+
+    number: int
+    key: str
+    name: str
+    version: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    retries: int = 0
+
+
+class FlowDefined(Written, frozen=True, tag=2, cache_hash=True):
+    """A flow got a number by which the records of this log refer to it."""
+
+    number: int
+    name: str
+    version: str | None = None
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    retries: int = 0
+    entrypoint: str | None = None
+
+
+class TaskRunCreated(Written, frozen=True, tag=3, gc=False):
+    """A task run began to exist: as Pending (sequence 0), and if `running`, at the same
+    instant as Running (sequence 1)."""
+
+    run: bytes
+    task: int
+    at: int
+    running: bool
+    flow_run: bytes | None
+    parent: bytes | None
+    name: str
+    tags: tuple[str, ...] = ()
+    fence: int = 0
+
+
+class TaskRunCompleted(Written, frozen=True, tag=4, gc=False):
+    """A task run ended as plain Completed, without a message."""
+
+    run: bytes
+    sequence: int
+    at: int
+    fence: int = 0
+
+
+class TaskRunChanged(Written, frozen=True, tag=5):
+    """A task run entered a state. `name` is absent where it is the type's own.
+
+    `type` is the number of the state type (`StateType.number`); `scheduled` the time a Scheduled
+    state waits for.
+    """
+
+    run: bytes
+    sequence: int
+    type: int
+    name: str | None
+    at: int
+    message: str | None = None
+    scheduled: int | None = None
+    fence: int = 0
+
+
+class FlowRunCreated(Written, frozen=True, tag=6):
+    """A flow run began to exist: as Pending, and if `running`, at the same instant as Running.
+
+    `parameters` is a JSON object as text; values that JSON cannot carry stand as `"<TypeName>"`.
+    """
+
+    run: bytes
+    flow: int
+    at: int
+    running: bool
+    parent_flow_run: bytes | None
+    parent: bytes | None
+    name: str
+    tags: tuple[str, ...] = ()
+    parameters: str = "{}"
+    fence: int = 0
+
+
+class FlowRunChanged(Written, frozen=True, tag=7):
+    """A flow run entered a state; fields as in `TaskRunChanged`."""
+
+    run: bytes
+    sequence: int
+    type: int
+    name: str | None
+    at: int
+    message: str | None = None
+    scheduled: int | None = None
+    fence: int = 0
+
+
+class LineLogged(Written, frozen=True, tag=8):
+    """A log line was written within a run. `level` is the number of Python's `logging`."""
+
+    flow_run: bytes | None
+    task_run: bytes | None
+    at: int
+    level: int
+    logger: str
+    message: str
+
+
+class TaskRunCarried(Written, frozen=True, tag=9):
+    """What is known of a task run that is open where a new segment begins."""
+
+    created: TaskRunCreated
+    sequence: int
+    type: int
+    name: str | None
+    at: int
+    attempt: int = 0
+
+
+class FlowRunCarried(Written, frozen=True, tag=10):
+    """What is known of a flow run that is open where a new segment begins."""
+
+    created: FlowRunCreated
+    sequence: int
+    type: int
+    name: str | None
+    at: int
+    attempt: int = 0
+
+
+Defined = TaskDefined | FlowDefined
+Fact = (
+    TaskRunCreated
+    | TaskRunCompleted
+    | TaskRunChanged
+    | FlowRunCreated
+    | FlowRunChanged
+    | LineLogged
+    | TaskRunCarried
+    | FlowRunCarried
+)

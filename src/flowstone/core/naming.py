@@ -1,0 +1,49 @@
+"""What runs are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FIRST = (
+    "amber ancient ashen autumn balmy basalt bold brave bright brisk calm cedar chalk clear coral "
+    "cosmic crimson dapper deep drifting dusky eager early fabled fallow fern fervent flint gentle "
+    "gilded glacial golden granite hazel hidden hushed icy indigo ivory jade jolly keen lively "
+    "lunar mellow misty mossy nimble noble opal pebbled quartz quiet rapid rustic sandy silent "
+    "silver slate solar steady sunlit tidal"
+).split()
+_SECOND = (
+    "bank basin bay beacon bend boulder bridge brook canyon cascade cave channel cliff cove creek "
+    "current dale delta dune eddy estuary falls fen fjord ford geyser glade glen gorge gully "
+    "harbor inlet islet lagoon lake ledge marsh meadow mesa mill moor narrows oasis pass pebble "
+    "pond pool quarry rapids ravine reef ridge ripple river shoal shore spring stream summit "
+    "thicket torrent valley weir"
+).split()
+
+
+def two_words(number: int) -> str:
+    """Return a name of two words for a random number."""
+    return f"{_FIRST[number % len(_FIRST)]}-{_SECOND[number // len(_FIRST) % len(_SECOND)]}"
+
+
+def fill_template(template: str, parameters: dict[str, Any]) -> str:
+    """Return a run's name from its template, e.g. `"load {date:%A}"`.
+
+    Raises `KeyError` naming the field and the parameters where the template asks for another.
+    """
+    try:
+        return template.format(**parameters)
+    except KeyError as error:
+        known = ", ".join(parameters) or "none"
+        message = f"{error.args[0]!r} in the run name {template!r}; the parameters are: {known}"
+        raise KeyError(message) from None
+
+
+def check_name(name: object, source: object, option: str) -> str:
+    """Return the name that a user's function made. Raises `TypeError` where it is no text."""
+    if not isinstance(name, str):
+        message = (
+            f"Callable {source!r} for {option!r} returned type {type(name).__name__} but a string "
+            "is required."
+        )
+        raise TypeError(message)
+    return name

@@ -1,0 +1,103 @@
+"""What declaring a task and declaring a flow have in common: every option is checked then."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flowstone.core.declared import Hook
+
+
+def check_options(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `TypeError` for an option that is none, with the likely one."""
+    names = list(known)
+    for option in given:
+        if option not in names:
+            near = difflib.get_close_matches(option, names, 1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            message = f"{kind}() got an unexpected keyword argument {option!r}{hint}"
+            raise TypeError(message)
+
+
+def check_function(fn: object) -> None:
+    """Raise `TypeError` for what cannot be called, or cannot be run as a task or flow yet."""
+    if not callable(fn):
+        message = f"'fn' must be callable; got {fn!r} of type {type(fn).__name__}."
+        raise TypeError(message)
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        message = f"{fn!r} is a generator function; tasks and flows cannot be generators yet."
+        raise TypeError(message)
+
+
+def check_hooks(kind: str, option: str, hooks: Any) -> list[Hook]:
+    """Return the hooks as a list. Raises `TypeError` for anything but an iterable of callables."""
+    if hooks is None:
+        return []
+    example = (
+        f" Please provide a list of hooks to '{option}':\n\n"
+        f"@{kind}({option}=[hook1, hook2])\ndef my_{kind}():\n\tpass"
+    )
+    try:
+        found = list(hooks)
+    except TypeError:
+        message = f"Expected iterable for '{option}'; got {type(hooks).__name__} instead."
+        raise TypeError(message + example) from None
+    for hook in found:
+        if not callable(hook):
+            message = f"Expected callables in '{option}'; got {type(hook).__name__} instead."
+            raise TypeError(message + example)
+    return found
+
+
+def check_run_name(option: str, name: object) -> Any:
+    """Return the template or function. Raises `TypeError` for anything else."""
+    if name is not None and not isinstance(name, str) and not callable(name):
+        message = f"Expected string or callable for '{option}'; got {type(name).__name__} instead."
+        raise TypeError(message)
+    return name
+
+
+def is_async(fn: Callable[..., Any]) -> bool:
+    """Whether calling the function gives a coroutine; looks through partials, wraps and objects."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if inspect.iscoroutinefunction(fn):
+        return True
+    wrapped = getattr(fn, "__wrapped__", None)
+    if wrapped is not None and not inspect.isfunction(fn):
+        return is_async(wrapped)
+    call = None if inspect.isroutine(fn) or inspect.isclass(fn) else getattr(fn, "__call__", None)  # noqa: B004
+    return inspect.iscoroutinefunction(call)
+
+
+def own_name(fn: Callable[..., Any]) -> str:
+    """Return the function's name; for an object without one the name of its class."""
+    return getattr(fn, "__name__", None) or type(fn).__name__
+
+
+def qualified_name(fn: Callable[..., Any]) -> str:
+    """Return the function's name with the classes and functions around it."""
+    return getattr(fn, "__qualname__", None) or type(fn).__qualname__
+
+
+def importable_module(fn: Callable[..., Any]) -> str:
+    """Return the module by which the function can be imported; a script's is its file's name."""
+    module: str = getattr(fn, "__module__", None) or type(fn).__module__
+    if module != "__main__":
+        return module
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        return str(spec.name).removesuffix(".__main__")
+    file = getattr(main, "__file__", None)
+    return os.path.splitext(os.path.basename(file))[0] if file else "interactive"
+
+
+def doc_of(fn: Callable[..., Any]) -> str | None:
+    """Return the function's docstring, without its indentation."""
+    return inspect.getdoc(fn)

@@ -1,0 +1,145 @@
+"""Tells people what their runs do, through standard `logging`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flowstone.core.context import FlowContext, RunContext
+from flowstone.core.runs import FlowRun
+from flowstone.core.states import COMPLETED
+from flowstone.drive.capture import log_for
+from flowstone.drive.tracebacks import user_frames
+
+SHOWN = 20
+"""Closing lines of a task's completed runs that one flow run shows; the rest would drown others."""
+
+_TOLD = "__flowstone_told__"
+"""On an exception: the flow run whose lines show its traceback already."""
+
+
+class LoggingReporter:
+    """Writes to the run's logger. Nothing here raises but what a user's own handler raises."""
+
+    def began(self, context: FlowContext) -> None:
+        """Say which flow run begins."""
+        run, spec = context.run, context.spec
+        log_for(context).info("Beginning flow run %r for flow %r", run.name, spec.name)
+
+    def ended(self, context: RunContext) -> None:
+        """Write the closing line; of a task's completed runs only the first ones of a flow run."""
+        run = context.run
+        around = context.outer.flow if isinstance(run, FlowRun) and context.outer else context.flow
+        if around is not None and around is not context and not isinstance(run, FlowRun):
+            name = run.state_name
+            around.tally[name] = around.tally.get(name, 0) + 1
+            if run.state_number == COMPLETED:
+                task = context.spec.name
+                shown = around.shown.get(task, 0)
+                if shown > SHOWN:
+                    return
+                around.shown[task] = shown + 1
+                if shown == SHOWN:
+                    self._go_quiet(around, task)
+                    return
+        good = run.state_number == COMPLETED
+        level = logging.INFO if good else logging.ERROR
+        logger = log_for(context)
+        if logger.isEnabledFor(level):
+            keep = not good or isinstance(run, FlowRun)
+            logger.log(level, "%s", _closing(context), extra={"send_to_api": keep})
+
+    def failed(self, context: RunContext, error: BaseException, suffix: str) -> None:
+        """Say what failed, with the traceback unless the flow's task has shown it already."""
+        kind = context.spec.kind
+        level = logging.INFO if "will start" in suffix else logging.ERROR
+        exc_info = None
+        flow = context.flow.run.key if context.flow is not None else None
+        if level == logging.INFO or flow is None or getattr(error, _TOLD, None) != flow:
+            theirs = user_frames(error.__traceback__) or error.__traceback__
+            exc_info = (type(error), error, theirs)
+        if level == logging.ERROR:
+            _remember_told(error, flow)
+        log_for(context).log(
+            level,
+            "%s run failed with exception: %s%s",
+            kind,
+            _short(error),
+            suffix,
+            exc_info=exc_info,
+        )
+
+    def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:
+        """Say which hook runs."""
+        name = _name(hook)
+        log_for(context).info("Running hook %r in response to entering state %r", name, state)
+
+    def hook_ended(self, context: RunContext, hook: Any, error: BaseException | None) -> None:
+        """Say how a hook ended."""
+        logger, name = log_for(context), _name(hook)
+        if error is None:
+            logger.info("Hook %r finished running successfully", name)
+        else:
+            logger.error("An error was encountered while running hook %r", name, exc_info=error)
+
+    def condition_failed(self, context: RunContext, error: BaseException) -> None:
+        """Say that the retry condition raised, which counts as a no."""
+        log_for(context).error(
+            "An error was encountered while running `retry_condition_fn`; no retry", exc_info=error
+        )
+
+    def _go_quiet(self, around: RunContext, task: str) -> None:
+        log_for(around).info(
+            "%d runs of task %r completed; further ones are recorded but not shown one by one",
+            SHOWN,
+            task,
+            extra={"send_to_api": False},
+        )
+
+
+def _closing(context: RunContext) -> str:
+    run = context.run
+    parts = [f"Finished in state {run.state!s}"]
+    if run.seconds:
+        parts.append(duration(run.seconds))
+    if run.run_count > 1:
+        parts.append(f"{run.run_count} attempts")
+    if run.tags:
+        parts.append(f"tags: {', '.join(run.tags)}")
+    if isinstance(context, FlowContext) and context.tally:
+        total = sum(context.tally.values())
+        counts = ", ".join(f"{count:,} {name}" for name, count in context.tally.items())
+        parts.append(f"{total:,} task run{'s' if total > 1 else ''}: {counts}")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `850 ms`, `1.2 s`, `3 m 04 s`."""
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 1:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
+
+
+def _short(error: BaseException) -> str:
+    try:
+        text = repr(error)
+    except Exception:  # noqa: BLE001  a user's exception may have any __repr__
+        return type(error).__name__
+    return text if len(text) <= 500 else f"{text[:500]}…"
+
+
+def _name(hook: Any) -> str:
+    return getattr(hook, "__name__", None) or type(getattr(hook, "func", hook)).__name__
+
+
+def _remember_told(error: BaseException, flow: bytes | None) -> None:
+    try:
+        setattr(error, _TOLD, flow)
+    except AttributeError:  # an exception class with slots: its traceback is shown twice
+        return

@@ -1,0 +1,70 @@
+"""Every error that Flowstone raises.
+
+FlowstoneError
+├── ParameterBindError (TypeError)      the arguments do not fit the function
+├── ParameterTypeError (TypeError)      a flow's argument does not fit its annotation
+├── ReservedArgumentError (TypeError)   a parameter has a name that the call itself uses
+├── InvalidNameError (ValueError)       a flow's name has a character that it may not have
+├── MissingContextError (RuntimeError)  asked for the current run where there is none
+├── MissingResult                       the run's value was not kept
+├── UnfinishedRun (RuntimeError)        asked for the value of a run that has not ended
+│   └── PausedRun                       ... because it is paused
+├── FailedRun                           a run failed and only its message is left
+├── CrashedRun                          a run crashed and only its message is left
+├── CancelledRun                        a run was cancelled
+└── IllegalMove (RuntimeError)          a run cannot go from this state to that one
+"""
+
+from __future__ import annotations
+
+
+class FlowstoneError(Exception):
+    """The root of Flowstone's own errors; errors of user code are never wrapped in it."""
+
+
+class ParameterBindError(FlowstoneError, TypeError):
+    """The arguments of a call do not fit the function's signature."""
+
+
+class ParameterTypeError(FlowstoneError, TypeError):
+    """An argument of a flow cannot be made to fit its annotation."""
+
+
+class ReservedArgumentError(FlowstoneError, TypeError):
+    """A task or flow has a parameter whose name the call itself uses; rename the parameter."""
+
+
+class InvalidNameError(FlowstoneError, ValueError):
+    """A name has a character that it may not have."""
+
+
+class MissingContextError(FlowstoneError, RuntimeError):
+    """There is no task run or flow run here to ask about."""
+
+
+class MissingResult(FlowstoneError):
+    """The run completed, but its value was not kept where this process can read it."""
+
+
+class UnfinishedRun(FlowstoneError, RuntimeError):
+    """The run has not ended, so it has no value yet."""
+
+
+class PausedRun(UnfinishedRun):
+    """The run is paused; resume it to get its value."""
+
+
+class FailedRun(FlowstoneError):
+    """The run failed; its own exception is not at hand, only the message."""
+
+
+class CrashedRun(FlowstoneError):
+    """The run crashed: its process died, or it was interrupted from outside."""
+
+
+class CancelledRun(FlowstoneError):
+    """The run was cancelled."""
+
+
+class IllegalMove(FlowstoneError, RuntimeError):
+    """A run was asked to enter a state that cannot follow the one it is in."""

@@ -1,0 +1,231 @@
+"""`@flow`: a function that runs tasks, tracked as one run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from zlib import crc32
+
+from flowstone import declaring
+from flowstone.core.binding import Binding
+from flowstone.core.declared import Hook
+from flowstone.core.facts import FlowDefined
+from flowstone.core.plain import clean_text
+from flowstone.core.policy import Policy, make_delays
+from flowstone.core.runs import FlowRun
+from flowstone.drive.awaiting import AWAITING
+from flowstone.drive.blocking import BLOCKING, finish
+from flowstone.drive.capture import redirect_print
+from flowstone.engine.flow_run import flow_run
+from flowstone.engine.ops import Env
+from flowstone.exceptions import InvalidNameError
+from flowstone.tasks import final_state_of
+from flowstone.wiring import PROCESS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+_BANNED = ("/", "%", "&", ">", "<")
+
+
+class FlowOptions(TypedDict, total=False):
+    """The options of a flow; what each means stands at `flow`."""
+
+    name: str | None
+    description: str | None
+    tags: Iterable[str] | None
+    version: str | None
+    flow_run_name: str | Callable[..., str] | None
+    retries: int | None
+    retry_delay_seconds: float | None
+    validate_parameters: bool
+    log_prints: bool | None
+    on_running: Iterable[Hook] | None
+    on_completion: Iterable[Hook] | None
+    on_failure: Iterable[Hook] | None
+
+
+class Flow(Generic[P, R]):
+    """A function as a flow. Call it as you would the function; each call is a flow run.
+
+    Options as at `flow`. `fn` is the function itself, for calls that are not to be tracked.
+    """
+
+    kind = "Flow"
+
+    def __init__(self, fn: Callable[P, R], /, **options: Unpack[FlowOptions]) -> None:
+        declaring.check_function(fn)
+        declaring.check_options("flow", options, FlowOptions.__annotations__)
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self._options = options
+        self.isasync = declaring.is_async(fn)
+        self.binding = Binding(fn)
+        self.name = _name(options.get("name"), fn)
+        self.description = options.get("description") or declaring.doc_of(fn)
+        self.version = options.get("version") or _source_version(fn)
+        self.tags = set(options.get("tags") or ())
+        self.run_tags = tuple(sorted(map(clean_text, self.tags)))
+        self.run_name = declaring.check_run_name("flow_run_name", options.get("flow_run_name"))
+        self.should_validate_parameters = bool(options.get("validate_parameters", True))
+        self.log_prints = options.get("log_prints")
+        if self.log_prints:
+            redirect_print()
+        hooks = functools.partial(declaring.check_hooks, "flow")
+        self.on_running_hooks = hooks("on_running", options.get("on_running"))
+        self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))
+        self.on_failure_hooks = hooks("on_failure", options.get("on_failure"))
+        self.policy = _policy(options)
+        self.definition = FlowDefined(
+            0,
+            clean_text(self.name),
+            self.version,
+            self.description,
+            self.run_tags,
+            self.policy.retries,
+            f"{declaring.importable_module(fn)}:{declaring.qualified_name(fn)}",
+        )
+
+    @property
+    def flow_run_name(self) -> str | Callable[..., str] | None:
+        """The template or function of the run's names."""
+        return self._options.get("flow_run_name")
+
+    @property
+    def retries(self) -> int:
+        """How often a failed run is tried again."""
+        return self.policy.retries
+
+    @property
+    def retry_delay_seconds(self) -> float:
+        """The seconds before a retry."""
+        return self.policy.delays[0] if self.policy.delays else 0
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here, as a flow run; return what it returns, raise what it raises.
+
+        `return_state=True` gives the final `State` instead, and raises nothing of the function's.
+        An async flow gives a coroutine. Raises `ParameterBindError` where the arguments do not
+        fit, `ParameterTypeError` where a value cannot be made to fit its annotation.
+        """
+        __tracebackhide__ = True
+        return_state = kwargs.pop("return_state", False)
+        self.binding.check(args, kwargs)
+        env = PROCESS.env or PROCESS.start()
+        run = FlowRun()
+        if self.isasync:
+            return self._call_async(run, args, kwargs, env, return_state)  # type: ignore[return-value]
+        if return_state:
+            outcome = finish(flow_run(self, run, args, kwargs, BLOCKING, env))
+            return final_state_of(run, outcome)  # type: ignore[return-value]
+        return finish(flow_run(self, run, args, kwargs, BLOCKING, env)).unwrap()  # type: ignore[no-any-return]
+
+    async def _call_async(
+        self, run: FlowRun, args: Any, kwargs: Any, env: Env, return_state: object
+    ) -> Any:
+        __tracebackhide__ = True
+        if return_state:
+            return final_state_of(run, await flow_run(self, run, args, kwargs, AWAITING, env))
+        return (await flow_run(self, run, args, kwargs, AWAITING, env)).unwrap()
+
+    def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
+        """Return a new flow with these options and otherwise this one's; `None` clears one."""
+        declaring.check_options("with_options", options, FlowOptions.__annotations__)
+        merged: FlowOptions = {**self._options, **options}
+        return type(self)(self.fn, **merged)
+
+    def on_running(self, hook: F) -> F:
+        """Call `hook(flow, flow_run, state)` whenever an attempt begins; usable as a decorator."""
+        self.on_running_hooks.append(hook)
+        return hook
+
+    def on_completion(self, hook: F) -> F:
+        """Call `hook(flow, flow_run, state)` when a run completes; usable as a decorator."""
+        self.on_completion_hooks.append(hook)
+        return hook
+
+    def on_failure(self, hook: F) -> F:
+        """Call `hook(flow, flow_run, state)` when a run fails for good; usable as a decorator."""
+        self.on_failure_hooks.append(hook)
+        return hook
+
+    def __repr__(self) -> str:
+        return f"<Flow {self.name!r}>"
+
+
+@overload
+def flow(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, Coroutine[Any, Any, R]]: ...
+@overload
+def flow(fn: Callable[P, R], /, **options: Unpack[FlowOptions]) -> Flow[P, R]: ...
+@overload
+def flow(
+    fn: None = None, /, **options: Unpack[FlowOptions]
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Any = None, /, **options: Any) -> Any:
+    """Make a flow of a function: `@flow`, `@flow(log_prints=True)`, `flow(fn, name="etl")`.
+
+    - `name`: what the flow is called; default: the function's name with `-` for `_`.
+      `description`: default its docstring. `version`: default a checksum of its source file.
+      `tags`: recorded with each run.
+    - `flow_run_name`: a template over the parameters or a function that returns a name.
+    - `retries`, `retry_delay_seconds`: how often, and after how long, a failed run is tried again
+      as a whole.
+    - `validate_parameters`: whether arguments are held against the annotations, and converted
+      where pydantic can.
+    - `log_prints`: whether what it and its tasks print goes to their logs.
+    - `on_running`, `on_completion`, `on_failure`: lists of `hook(flow, flow_run, state)`.
+
+    Raises `TypeError` or `ValueError` at the declaration for an option that cannot be.
+    """
+    if fn is None:
+        return functools.partial(Flow, **options)
+    return Flow(fn, **options)
+
+
+def _name(name: object, fn: Callable[..., Any]) -> str:
+    if name is None or name == "":
+        own = declaring.own_name(fn)
+        return "unknown-lambda" if own == "<lambda>" else own.replace("_", "-")
+    if not isinstance(name, str):
+        hint = ""
+        if callable(name):
+            hint = (
+                " Perhaps you meant to call it? e.g. "
+                f"'@flow(name={getattr(name, '__name__', 'get_name')}())'"
+            )
+        message = (
+            f"Expected string for flow parameter 'name'; got {type(name).__name__} instead.{hint}"
+        )
+        raise TypeError(message)
+    if any(character in name for character in _BANNED):
+        message = (
+            f"Name {name!r} contains an invalid character. Must not contain any of: "
+            f"{list(_BANNED)}."
+        )
+        raise InvalidNameError(message)
+    return name
+
+
+def _policy(options: FlowOptions) -> Policy:
+    defaults = PROCESS.settings.flows
+    retries, delay = options.get("retries"), options.get("retry_delay_seconds")
+    retries = defaults.default_retries if retries is None else retries
+    delay_given: Any = defaults.default_retry_delay_seconds if delay is None else delay
+    return Policy(retries=retries, delays=make_delays(delay_given, retries))
+
+
+def _source_version(fn: Callable[..., Any]) -> str | None:
+    try:
+        path = inspect.getsourcefile(inspect.unwrap(fn))
+    except TypeError:  # an object or a function without Python source
+        return None
+    if path is None or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return f"{crc32(file.read()):08x}"
+
+
+__all__ = ["Flow", "flow"]

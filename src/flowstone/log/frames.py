@@ -1,0 +1,119 @@
+"""The frame: how one record lies in a segment, and how a reader finds the next one.
+
+A frame is length (u32), CRC-32 (u32), payload; both numbers little-endian. The checksum covers the
+log's id, the length and the payload, so that zeroed pages, and bytes of a log quoted inside a
+payload, are never frames. A length of 0 is space that is not written yet. `docs/log-format.md`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from zlib import crc32
+
+import msgspec
+
+HEADER = struct.Struct("<II")
+MAX_PAYLOAD = 1 << 20
+"""Longer records are written as `part` frames."""
+_LIMIT = MAX_PAYLOAD + 4096
+_NONZERO = re.compile(rb"[^\0]")
+_pack_length = struct.Struct("<I").pack
+_pack_header = HEADER.pack
+_unpack_header = HEADER.unpack_from
+
+
+def seed_of(log_id: bytes) -> int:
+    """Return the checksum's start for a log, from its id of 16 bytes."""
+    return crc32(log_id)
+
+
+def frame(payload: bytes, seed: int) -> bytes:
+    """Return the frame of a payload. Raises `ValueError` for one over 1 MiB."""
+    length = len(payload)
+    if length > MAX_PAYLOAD:
+        raise ValueError(length)
+    return _pack_header(length, crc32(payload, crc32(_pack_length(length), seed))) + payload
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """Bytes of a segment that are no frame: where, how many, and what is wrong with them."""
+
+    offset: int
+    length: int
+    reason: str
+
+
+class Scan(msgspec.Struct):
+    """What a stretch of bytes holds, up to `stop`.
+
+    `stop` is the offset after the last whole frame or damage; `tail` says what lies there:
+    nothing yet (`""`), or why the bytes are no frame and no frame follows them.
+    """
+
+    payloads: list[tuple[int, bytes]]
+    damages: list[Damage]
+    stop: int
+    tail: str = ""
+
+
+def scan(data: bytes, seed: int, base: int = 0) -> Scan:
+    """Find the frames in `data`, whose first byte lies at offset `base` of its segment.
+
+    Bytes that are no frame are damage where a whole frame follows them within `data`; without one
+    the scan stops before them, and `tail` says why.
+    """
+    found: list[tuple[int, bytes]] = []
+    damages: list[Damage] = []
+    at, end = 0, len(data)
+    while end - at >= HEADER.size:
+        length, checksum = _unpack_header(data, at)
+        stop = at + 8 + length
+        payload = data[at + 8 : stop]
+        if (
+            length
+            and stop <= end
+            and length <= _LIMIT
+            and crc32(payload, crc32(data[at : at + 4], seed)) == checksum
+        ):
+            found.append((base + at, payload))
+            at = stop
+            continue
+        reason = _what_is_wrong(data, at, length, stop)
+        following = next_frame(data, at + 1, seed) if reason else -1
+        if following < 0:
+            return Scan(found, damages, base + at, reason)
+        damages.append(Damage(base + at, following - at, reason))
+        at = following
+    reason = "cut short" if _NONZERO.search(data, at) else ""
+    return Scan(found, damages, base + at, reason)
+
+
+def next_frame(data: bytes, at: int, seed: int) -> int:
+    """Return where the first whole frame at or after `at` begins, or -1."""
+    end = len(data)
+    # A length of at most _LIMIT has a zero as its fourth byte: look only there.
+    zero = data.find(0, at + 3)
+    while 0 <= zero <= end - 5:
+        begin = zero - 3
+        length, checksum = _unpack_header(data, begin)
+        if 0 < length <= _LIMIT and begin + 8 + length <= end:
+            payload = data[begin + 8 : begin + 8 + length]
+            if crc32(payload, crc32(data[begin : begin + 4], seed)) == checksum:
+                return begin
+        if length == 0 and checksum == 0:
+            ahead = _NONZERO.search(data, begin)
+            if ahead is None:
+                return -1
+            zero = data.find(0, max(zero + 1, ahead.start()))
+        else:
+            zero = data.find(0, zero + 1)
+    return -1
+
+
+def _what_is_wrong(data: bytes, at: int, length: int, stop: int) -> str:
+    if length == 0:
+        return "zeros where a record was expected" if _NONZERO.search(data, at) else ""
+    if length > _LIMIT:
+        return f"a length of {length} bytes"
+    return "cut short" if stop > len(data) else "a wrong checksum"

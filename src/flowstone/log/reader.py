@@ -1,0 +1,106 @@
+"""Reads segments that may still be growing, or whose writer died at any point.
+
+The caller looks at the lock first (`files.is_free`) and reads then: in the other order a process
+that records and exits between the two looks dead with records missing.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from flowstone.log.frames import HEADER, Damage, Scan, next_frame, scan
+from flowstone.log.records import Malformed, Part, Record, UnknownKind, decode
+
+CHUNK = 1 << 20
+_MOST = 4 << 20  # over twice the longest frame: what does not fit is no frame
+
+
+class Reading(msgspec.Struct):
+    """A stretch of a segment: its records with their offsets, and where to go on.
+
+    `next` is where the following read begins. It stays before the first piece of a record whose
+    last piece is not there yet. `ended` says that nothing more is there now; with a free segment,
+    nothing more will come, and `cut` then says what is wrong with bytes that were left over.
+    `blocked` is a record that this version must not pass.
+    """
+
+    records: list[tuple[int, Record]]
+    damages: list[Damage]
+    next: int
+    ended: bool
+    cut: Damage | None = None
+    blocked: UnknownKind | None = None
+
+
+def read(fd: int, at: int, seed: int, *, free: bool, size: int = CHUNK) -> Reading:
+    """Read the records from offset `at` on, about `size` bytes of them.
+
+    `free` is what the lock said before this call: whether the owner is dead. Bytes that are no
+    frame are damage where a whole frame follows; in a segment that is written to they are read
+    once more first, because a frame may be half copied when it is looked at.
+    """
+    data = os.pread(fd, size, at)
+    found = scan(data, seed, at)
+    if found.damages and not free:
+        data = os.pread(fd, size, at)
+        found = scan(data, seed, at)
+    whole = len(data) == size
+    if whole and found.stop == at and size < _MOST:
+        return read(fd, at, seed, free=free, size=_MOST)
+    if whole and found.stop == at and (found.tail or free):
+        following = _find_frame(fd, at + 1, seed)
+        if following >= 0:
+            damage = Damage(at, following - at, found.tail or "zeros where a record was expected")
+            return Reading([], [damage], following, ended=False)
+        whole = False
+    reading = _decode_all(found)
+    not_written = not found.tail and (found.stop == at or found.stop < at + len(data) - HEADER.size)
+    if reading.blocked is None and (not whole or not_written):
+        reading.ended = True
+        if free and (found.tail or reading.next < found.stop):
+            left = os.fstat(fd).st_size - reading.next
+            reading.cut = Damage(reading.next, left, found.tail or "cut short")
+    return reading
+
+
+def _find_frame(fd: int, at: int, seed: int) -> int:
+    """Return where the next whole frame at or after `at` begins, or -1."""
+    while data := os.pread(fd, _MOST, at):
+        following = next_frame(data, 0, seed)
+        if following >= 0:
+            return at + following
+        if len(data) < _MOST:
+            break
+        at += _MOST // 2  # no frame is longer than half of what is read
+    return -1
+
+
+def _decode_all(found: Scan) -> Reading:
+    records: list[tuple[int, Record]] = []
+    damages = list(found.damages)
+    pieces: list[bytes] = []
+    first_piece = at = found.stop
+    for at, payload in found.payloads:
+        record = decode(payload)
+        if isinstance(record, Part):
+            if not pieces:
+                first_piece = at
+            pieces.append(record.data)
+            if record.left:
+                continue
+            record = decode(b"".join(pieces))
+            pieces = []
+        elif pieces:
+            damages.append(Damage(first_piece, at - first_piece, "a long record without its end"))
+            pieces = []
+        if isinstance(record, UnknownKind):
+            if record.may_skip:
+                continue
+            return Reading(records, damages, at, ended=True, blocked=record)
+        if isinstance(record, Malformed):
+            damages.append(Damage(at, len(payload) + 8, record.reason))
+        elif not isinstance(record, Part):
+            records.append((at, record))
+    return Reading(records, damages, first_piece if pieces else found.stop, ended=False)

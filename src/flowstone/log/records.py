@@ -1,0 +1,131 @@
+"""What lies in a log beside the facts of runs, and the decoder of all of it.
+
+Kinds 0-127 carry states, rows or results: a reader that meets one it does not know stops there.
+Kinds from 128 may be skipped. Fields added at the end of a known kind are skipped by decoding.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from flowstone.core.facts import (
+    FlowDefined,
+    FlowRunCarried,
+    FlowRunChanged,
+    FlowRunCreated,
+    LineLogged,
+    TaskDefined,
+    TaskRunCarried,
+    TaskRunChanged,
+    TaskRunCompleted,
+    TaskRunCreated,
+    Written,
+)
+
+FORMAT = 1
+SKIPPABLE = 128
+"""The first kind that a reader may skip when it does not know it."""
+
+
+class Header(Written, frozen=True, tag=0):
+    """The first record of each segment: who writes this log, and how to tell whether they live.
+
+    `base` is the logical offset where the segment begins: the sum of the lengths of those before
+    it. `judged` is `lock` (a free lock proves the owner dead) or `lease`. `process_start` is the
+    kernel's start time of the process (clock ticks since boot), 0 where it is not known.
+    """
+
+    format: int
+    log: bytes
+    segment: int
+    base: int
+    created: int
+    boot: str
+    pid: int
+    process_start: int
+    host: str
+    python: str
+    version: str
+    destination: str | None
+    judged: str
+
+
+class Part(Written, frozen=True, tag=11):
+    """One piece of a record over 1 MiB. The pieces lie one behind the other; `left` more follow."""
+
+    left: int
+    data: bytes
+
+
+class Gap(Written, frozen=True, tag=12):
+    """Records that had to be dropped here because the disk refused them and memory was full."""
+
+    count: int
+    lines: int
+    first: int
+    last: int
+
+
+class Continued(Written, frozen=True, tag=13):
+    """The last record of a segment: the log goes on in segment `segment`."""
+
+    segment: int
+
+
+Record = (
+    Header
+    | TaskDefined
+    | FlowDefined
+    | TaskRunCreated
+    | TaskRunCompleted
+    | TaskRunChanged
+    | FlowRunCreated
+    | FlowRunChanged
+    | LineLogged
+    | TaskRunCarried
+    | FlowRunCarried
+    | Part
+    | Gap
+    | Continued
+)
+
+
+class UnknownKind(msgspec.Struct, frozen=True):
+    """A record of a kind that this version does not know."""
+
+    kind: int
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether a reader may go on behind it."""
+        return self.kind >= SKIPPABLE
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """A whole frame whose payload is no record."""
+
+    reason: str
+
+
+_decode = msgspec.msgpack.Decoder(Record).decode
+_decode_any = msgspec.msgpack.Decoder().decode
+_KNOWN = frozenset(range(14))
+
+
+def decode(payload: bytes) -> Record | UnknownKind | Malformed:
+    """Return the record in a payload, or what stands in the way of reading it."""
+    try:
+        record: Record = _decode(payload)
+    except msgspec.DecodeError as error:  # ValidationError is one
+        return _explain(payload, error)
+    return record
+
+
+def _explain(payload: bytes, error: Exception) -> UnknownKind | Malformed:
+    try:
+        raw = _decode_any(payload)
+    except msgspec.DecodeError as broken:
+        return Malformed(f"not MessagePack: {broken}")
+    if isinstance(raw, list) and raw and isinstance(raw[0], int) and raw[0] not in _KNOWN:
+        return UnknownKind(raw[0])
+    return Malformed(str(error))

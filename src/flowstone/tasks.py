@@ -1,0 +1,238 @@
+"""`@task`: a function whose calls are tracked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from zlib import crc32
+
+from flowstone import declaring
+from flowstone.core.binding import Binding
+from flowstone.core.declared import Hook
+from flowstone.core.facts import TaskDefined
+from flowstone.core.outcome import Err, Outcome
+from flowstone.core.plain import clean_text
+from flowstone.core.policy import (
+    Delays,
+    Policy,
+    exponential_backoff,
+    make_delays,
+    make_jitter,
+)
+from flowstone.core.runs import TaskRun
+from flowstone.core.states import State
+from flowstone.drive.awaiting import AWAITING
+from flowstone.drive.blocking import BLOCKING, finish
+from flowstone.drive.capture import redirect_print
+from flowstone.engine.ops import Env
+from flowstone.engine.task_run import task_run
+from flowstone.wiring import PROCESS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class TaskOptions(TypedDict, total=False):
+    """The options of a task; what each means stands at `task`."""
+
+    name: str | None
+    description: str | None
+    tags: Iterable[str] | None
+    version: str | None
+    task_run_name: str | Callable[..., str] | None
+    retries: int | None
+    retry_delay_seconds: Delays | None
+    retry_jitter_factor: float | None
+    retry_condition_fn: Callable[[Any, Any, State], Any] | None
+    log_prints: bool | None
+    on_running: Iterable[Hook] | None
+    on_completion: Iterable[Hook] | None
+    on_failure: Iterable[Hook] | None
+
+
+class Task(Generic[P, R]):
+    """A function as a task. Call it as you would the function; each call is a task run.
+
+    Options as at `task`. `fn` is the function itself, for calls that are not to be tracked.
+    """
+
+    kind = "Task"
+
+    def __init__(self, fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> None:
+        declaring.check_function(fn)
+        declaring.check_options("task", options, TaskOptions.__annotations__)
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self._options = options
+        self.isasync = declaring.is_async(fn)
+        self.binding = Binding(fn)
+        self.name = options.get("name") or declaring.own_name(fn)
+        self.description = options.get("description") or declaring.doc_of(fn)
+        self.version = options.get("version")
+        self.tags = set(options.get("tags") or ())
+        self.run_tags = tuple(sorted(map(clean_text, self.tags)))
+        self.run_name = declaring.check_run_name("task_run_name", options.get("task_run_name"))
+        self.log_prints = options.get("log_prints")
+        if self.log_prints:
+            redirect_print()
+        hooks = functools.partial(declaring.check_hooks, "task")
+        self.on_running_hooks = hooks("on_running", options.get("on_running"))
+        self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))
+        self.on_failure_hooks = hooks("on_failure", options.get("on_failure"))
+        self.policy = _policy(options)
+        self.task_key = _key(fn, self.name, self.run_tags)
+        self.definition = TaskDefined(
+            0,
+            clean_text(self.task_key),
+            clean_text(self.name),
+            self.version,
+            self.description,
+            self.run_tags,
+            self.policy.retries,
+        )
+
+    @property
+    def task_run_name(self) -> str | Callable[..., str] | None:
+        """The template or function of the run's names."""
+        return self._options.get("task_run_name")
+
+    @property
+    def retries(self) -> int:
+        """How often a failed run is tried again."""
+        return self.policy.retries
+
+    @property
+    def retry_delay_seconds(self) -> float | list[float]:
+        """The seconds before a retry: one number, or one for each."""
+        delays = self.policy.delays
+        return list(delays) if len(delays) > 1 else delays[0] if delays else 0
+
+    @property
+    def retry_jitter_factor(self) -> float | None:
+        """The factor that spreads the delays."""
+        return self._options.get("retry_jitter_factor")
+
+    @property
+    def retry_condition_fn(self) -> Callable[..., Any] | None:
+        """The function that may refuse a retry."""
+        return self.policy.condition
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here, as a task run; return what it returns, raise what it raises.
+
+        `return_state=True` gives the final `State` instead, and raises nothing of the function's.
+        An async task gives a coroutine. Raises `ParameterBindError` where the arguments do not fit.
+        """
+        __tracebackhide__ = True
+        return_state = kwargs.pop("return_state", False)
+        self.binding.check(args, kwargs)
+        env = PROCESS.env or PROCESS.start()
+        run = TaskRun()
+        if self.isasync:
+            return self._call_async(run, args, kwargs, env, return_state)  # type: ignore[return-value]
+        if return_state:
+            outcome = finish(task_run(self, run, args, kwargs, BLOCKING, env))
+            return final_state_of(run, outcome)  # type: ignore[return-value]
+        return finish(task_run(self, run, args, kwargs, BLOCKING, env)).unwrap()  # type: ignore[no-any-return]
+
+    async def _call_async(
+        self, run: TaskRun, args: Any, kwargs: Any, env: Env, return_state: object
+    ) -> Any:
+        __tracebackhide__ = True
+        if return_state:
+            return final_state_of(run, await task_run(self, run, args, kwargs, AWAITING, env))
+        return (await task_run(self, run, args, kwargs, AWAITING, env)).unwrap()
+
+    def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
+        """Return a new task with these options and otherwise this one's; `None` clears one."""
+        declaring.check_options("with_options", options, TaskOptions.__annotations__)
+        merged: TaskOptions = {**self._options, **options}
+        return type(self)(self.fn, **merged)
+
+    def on_running(self, hook: F) -> F:
+        """Call `hook(task, task_run, state)` whenever an attempt begins; usable as a decorator."""
+        self.on_running_hooks.append(hook)
+        return hook
+
+    def on_completion(self, hook: F) -> F:
+        """Call `hook(task, task_run, state)` when a run completes; usable as a decorator."""
+        self.on_completion_hooks.append(hook)
+        return hook
+
+    def on_failure(self, hook: F) -> F:
+        """Call `hook(task, task_run, state)` when a run fails for good; usable as a decorator."""
+        self.on_failure_hooks.append(hook)
+        return hook
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r}>"
+
+
+@overload
+def task(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, Coroutine[Any, Any, R]]: ...
+@overload
+def task(fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> Task[P, R]: ...
+@overload
+def task(
+    fn: None = None, /, **options: Unpack[TaskOptions]
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Any = None, /, **options: Any) -> Any:
+    """Make a task of a function: `@task`, `@task(retries=3)`, `task(fn, name="load")`.
+
+    - `name`: what the task is called; default: the function's name. `description`: default its
+      docstring. `version`, `tags`: recorded with each run.
+    - `task_run_name`: a template over the parameters (`"load-{date:%A}"`) or a function that
+      returns a name; it may take `parameters`.
+    - `retries`: how often a failed run is tried again; `retry_delay_seconds`: a number of seconds,
+      up to 50 of them (the last repeats), or a function such as `exponential_backoff(10)`;
+      `retry_jitter_factor`: spreads each delay, keeping its mean; `retry_condition_fn(task,
+      task_run, state)`: whether to try again.
+    - `log_prints`: whether what it prints goes to its log; default: as the flow does.
+    - `on_running`, `on_completion`, `on_failure`: lists of `hook(task, task_run, state)`.
+
+    Raises `TypeError` or `ValueError` at the declaration for an option that cannot be.
+    """
+    if fn is None:
+        return functools.partial(Task, **options)
+    return Task(fn, **options)
+
+
+def final_state_of(run: Any, outcome: Outcome) -> State:
+    """Return the state that a run ended in, with its value or its exception."""
+    if run.returned is not None:
+        data = run.returned.data
+    else:
+        data = outcome.error if isinstance(outcome, Err) else outcome.value
+    state: State = run.state_with(data)
+    return state
+
+
+def _policy(options: TaskOptions) -> Policy:
+    condition: Any = options.get("retry_condition_fn")
+    if condition is not None and not callable(condition):
+        message = (
+            f"Expected `retry_condition_fn` to be callable, got {type(condition).__name__} instead."
+        )
+        raise TypeError(message)
+    defaults = PROCESS.settings.tasks
+    retries, delays = options.get("retries"), options.get("retry_delay_seconds")
+    retries = defaults.default_retries if retries is None else retries
+    delays = defaults.default_retry_delay_seconds if delays is None else delays
+    return Policy(
+        retries=retries,
+        delays=make_delays(delays, retries),
+        jitter=make_jitter(options.get("retry_jitter_factor")),
+        condition=condition,
+    )
+
+
+def _key(fn: Callable[..., Any], name: str, tags: tuple[str, ...]) -> str:
+    """Return a key that is the same on every Python and after every edit of the function's body."""
+    qualified = declaring.qualified_name(fn)
+    text = "\0".join((name, f"{declaring.importable_module(fn)}.{qualified}", *tags))
+    return f"{qualified.rpartition('.')[2]}-{crc32(text.encode('utf-8', 'replace')):08x}"
+
+
+__all__ = ["Task", "exponential_backoff", "task"]
