@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -65,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     flows: RetrySettings = RetrySettings()
 
 
-class Described(NamedTuple):
+class Described(msgspec.Struct, frozen=True):
     """One setting as it stands: its dotted name, its value, and where the value comes from."""
 
     name: str
@@ -134,7 +133,7 @@ def _value_of(settings: Settings, name: str) -> Any:
     return value
 
 
-class _Kind(NamedTuple):
+class _Kind(msgspec.Struct, frozen=True):
     """How the text of a variable becomes a value, and what it may be, in words."""
 
     parse: Callable[[str], Any]
@@ -174,13 +173,12 @@ def _count(text: str) -> int:
     return number
 
 
-_SIZE = re.compile(r"(\d+)\s*(|[KMG]iB)", re.IGNORECASE)
-_UNITS = {"": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+_UNITS = {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
 
 
 def _size(text: str) -> int:
-    match = _SIZE.fullmatch(text)
-    size = int(match[1]) * _UNITS[match[2].lower()] if match else 0
+    unit = _UNITS.get(text[-3:].lower())
+    size = int(text[:-3]) * unit if unit else int(text)
     if size < _MIB:
         raise ValueError(text)
     return size

@@ -21,7 +21,7 @@ class Binding:
     __slots__ = ("_least", "_most", "signature")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
-        self.signature = inspect.signature(fn)
+        self.signature = _signature(fn)
         for name in RESERVED:
             if name in self.signature.parameters:
                 message = f"{name!r} is a reserved argument name and cannot be used."
@@ -64,6 +64,17 @@ class Binding:
             names = ", ".join(self.signature.parameters)
             message = f"{error}; the parameters are ({names})"
             raise ParameterBindError(message) from None
+
+
+def _signature(fn: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(fn)
+    except ValueError:  # some C functions have none: whatever fits, they say themselves
+        return inspect.signature(_anything)
+
+
+def _anything(*args: Any, **kwargs: Any) -> None:
+    """Take any arguments."""
 
 
 def parameter_names(fn: Callable[..., Any]) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ import msgspec
 HEADER = struct.Struct("<II")
 MAX_PAYLOAD = 1 << 20
 """Longer records are written as `part` frames."""
-_LIMIT = MAX_PAYLOAD + 4096
+# A length of at most 1 MiB, any checksum, and the first byte of a MessagePack array, which every
+# payload is: few other places look like it, so few checksums are taken in vain.
+_BEGINNING = re.compile(rb"(?s)(?=..[\x00-\x10]\x00....[\x91-\x9f\xdc\xdd])")
 _NONZERO = re.compile(rb"[^\0]")
 _pack_length = struct.Struct("<I").pack
 _pack_header = HEADER.pack
@@ -73,7 +75,7 @@ def scan(data: bytes, seed: int, base: int = 0) -> Scan:
         if (
             length
             and stop <= end
-            and length <= _LIMIT
+            and length <= MAX_PAYLOAD
             and crc32(payload, crc32(data[at : at + 4], seed)) == checksum
         ):
             found.append((base + at, payload))
@@ -92,28 +94,19 @@ def scan(data: bytes, seed: int, base: int = 0) -> Scan:
 def next_frame(data: bytes, at: int, seed: int) -> int:
     """Return where the first whole frame at or after `at` begins, or -1."""
     end = len(data)
-    # A length of at most _LIMIT has a zero as its fourth byte: look only there.
-    zero = data.find(0, at + 3)
-    while 0 <= zero <= end - 5:
-        begin = zero - 3
+    for match in _BEGINNING.finditer(data, at):
+        begin = match.start()
         length, checksum = _unpack_header(data, begin)
-        if 0 < length <= _LIMIT and begin + 8 + length <= end:
+        if 0 < length <= MAX_PAYLOAD and begin + 8 + length <= end:
             payload = data[begin + 8 : begin + 8 + length]
             if crc32(payload, crc32(data[begin : begin + 4], seed)) == checksum:
                 return begin
-        if length == 0 and checksum == 0:
-            ahead = _NONZERO.search(data, begin)
-            if ahead is None:
-                return -1
-            zero = data.find(0, max(zero + 1, ahead.start()))
-        else:
-            zero = data.find(0, zero + 1)
     return -1
 
 
 def _what_is_wrong(data: bytes, at: int, length: int, stop: int) -> str:
     if length == 0:
         return "zeros where a record was expected" if _NONZERO.search(data, at) else ""
-    if length > _LIMIT:
+    if length > MAX_PAYLOAD:
         return f"a length of {length} bytes"
     return "cut short" if stop > len(data) else "a wrong checksum"

@@ -56,8 +56,11 @@ def read(fd: int, at: int, seed: int, *, free: bool, size: int = CHUNK) -> Readi
             return Reading([], [damage], following, ended=False)
         whole = False
     reading = _decode_all(found)
-    not_written = not found.tail and (found.stop == at or found.stop < at + len(data) - HEADER.size)
-    if reading.blocked is None and (not whole or not_written):
+    if whole and reading.next == at < found.stop and reading.blocked is None:
+        return read(fd, at, seed, free=free, size=4 * size)  # pieces of one long record
+    # Zeros in a segment that is written to are space; in a free one a frame may follow them.
+    is_space = not found.tail and (found.stop == at or found.stop < at + len(data) - HEADER.size)
+    if reading.blocked is None and (not whole or (is_space and not free)):
         reading.ended = True
         if free and (found.tail or reading.next < found.stop):
             left = os.fstat(fd).st_size - reading.next

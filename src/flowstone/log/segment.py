@@ -31,9 +31,11 @@ _HIGH = 512
 class MappedSegment:
     """A segment written through a memory map."""
 
-    def __init__(self, directory: str, log: bytes, number: int) -> None:
+    def __init__(self, directory: str, log: bytes, number: int, limit: int) -> None:
         self.path = os.path.join(directory, files.segment_name(log, number))
+        self.limit = limit
         self.is_locked = False
+        self.size = 0  # known once it has ended
         self._fd = -1
         self._room = 0
         self._inode = -1
@@ -59,6 +61,11 @@ class MappedSegment:
             os.unlink(_unnamed(self.path))
             raise
 
+    @property
+    def can_grow(self) -> bool:
+        """Whether it is to be given more room, and not followed by another segment."""
+        return self._room < self.limit
+
     def grow(self, needed: int) -> None:
         """Make room for a frame of `needed` bytes. Raises `OSError` where there is none.
 
@@ -71,19 +78,14 @@ class MappedSegment:
         self._map_up_to(room, self._seal(self._map))
 
     def end(self, last: bytes) -> None:
-        """Write the last frame; nothing can be written after it."""
+        """Write the last frame; nothing can be written after it. The lock is kept."""
         end = self._seal(self._map)
         os.pwrite(self._fd, last, end)
-        self.drop()
+        self.size = end + len(last)
 
     def sync(self) -> None:
         """Bring what was written to the disk. Raises `OSError`; then it may be lost."""
         os.fdatasync(self._fd) if sys.platform == "linux" else os.fsync(self._fd)
-
-    @property
-    def size(self) -> int:
-        """Bytes up to which the segment may be written."""
-        return self._room + _RESERVE
 
     @property
     def is_held(self) -> bool:
@@ -129,8 +131,9 @@ class MappedSegment:
 class PlainSegment:
     """A segment written with one `write` a record."""
 
-    def __init__(self, directory: str, log: bytes, number: int) -> None:
+    def __init__(self, directory: str, log: bytes, number: int, limit: int) -> None:
         self.path = os.path.join(directory, files.segment_name(log, number))
+        self.limit = limit
         self.is_locked = False
         self.size = 0
         self._fd = -1
@@ -154,18 +157,20 @@ class PlainSegment:
             os.unlink(_unnamed(self.path))
             raise
 
+    @property
+    def can_grow(self) -> bool:
+        """Whether it is to be given more room: it has all that it may have."""
+        return False
+
     def grow(self, needed: int) -> None:
-        """Raise `OSError`: a plain segment that refused a write is ended."""
-        raise OSError(errno.EIO, f"no room for {needed} bytes", self.path)
+        """Do nothing: room is made by the write itself."""
 
     def end(self, last: bytes) -> None:
-        """Write the last frame, if the disk takes it; nothing can be written after it."""
+        """Write the last frame; nothing can be written after it. The lock is kept."""
         with self._lock:
             if self.write is not _full:
-                try:
-                    self._append(last)
-                finally:
-                    self.drop()
+                self.write = _full
+                self._write_whole(last)
 
     def sync(self) -> None:
         """Bring what was written to the disk. Raises `OSError`; then it may be lost."""
@@ -192,13 +197,16 @@ class PlainSegment:
 
     def _append(self, frame: bytes) -> None:
         with self._lock:
-            if self.write is _full:
+            if self.write is _full or self.size >= self.limit:
                 raise ValueError(self.path)
-            written = os.write(self._fd, frame)
-            self.size += written
-            if written != len(frame):  # half a record: a reader cuts it, so nothing may follow it
-                self.write = _full
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+            self._write_whole(frame)
+
+    def _write_whole(self, frame: bytes) -> None:
+        written = os.write(self._fd, frame)
+        self.size += written
+        if written != len(frame):  # half a record: a reader cuts it, so nothing may follow it
+            self.write = _full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
 
 
 def _full(frame: bytes) -> object:

@@ -212,7 +212,7 @@ class LogWriter:
             self._put(frames)
         except ValueError:
             segment = self._segment
-            if segment is None or segment.size >= self._segment_bytes:
+            if segment is None or not segment.can_grow:
                 self._begin_segment()
             else:
                 segment.grow(len(frames))
@@ -225,40 +225,49 @@ class LogWriter:
                 self._put(frames)
 
     def _begin_segment(self) -> None:
+        """Make the next segment; end the one before when the new one is locked, before it is seen.
+
+        So the lengths of the segments add up, and at no moment is this log without a lock.
+        """
         old, number = self._segment, self._number + 1
-        base = self._base + (old.size if old is not None else 0)
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         kind, is_local = machine.mount_of(self.directory)
         mapped = kind in MAPPABLE and sys.platform == "linux"
-        segment = (MappedSegment if mapped else PlainSegment)(self.directory, self.id, number)
+        make = MappedSegment if mapped else PlainSegment
+        segment = make(self.directory, self.id, number, self._segment_bytes)
 
         def header(*, locked: bool) -> bytes:
+            if old is not None:
+                self._end(old, number)
             judged = "lock" if locked and is_local else "lease"
-            return frame(_encode(self._header(number, base, judged)), self._seed)
+            return frame(_encode(self._header(number, self._base, judged)), self._seed)
 
         segment.begin(header)
         if self._sync == "always":
             _sync_directory(self.directory)
-        if old is not None and self._put is not _refuse:
-            self._end(old, number)
-        self._segment, self._number, self._base = segment, number, base
+        if old is not None:
+            old.drop()
+        self._segment, self._number = segment, number
         put = self._putter(segment)
-        self._repeat_what_is_open(segment)
+        if number > 0:
+            self._repeat_what_is_open(segment)
         self._put = put
         if number == 0 and self._sync == "interval":
             Thread(target=self._sync_forever, name="flowstone-log-sync", daemon=True).start()
 
     def _end(self, old: MappedSegment | PlainSegment, following: int) -> None:
+        self._put = _refuse
+        self._segment = None
         try:
             old.end(frame(_encode(Continued(following)), self._seed))
         except OSError as error:
             # Without this record the segment is read to its end once it is free: nothing is lost.
             _logger.debug("Segment %s has no last record: %s", old.path, error)
-            old.drop()
+        self._base += old.size or old.limit * 2
 
     def _repeat_what_is_open(self, segment: MappedSegment | PlainSegment) -> None:
         facts: list[Any] = list(self._definitions)
-        facts += [run.carried() for run in list(self._open.values()) if self._number > 0]
+        facts += [run.carried() for run in list(self._open.values())]
         for fact in facts:
             try:
                 one = frame(_encode(fact), self._seed)

@@ -1,0 +1,132 @@
+"""Surroundings for the engine that need no clock, no thread and no loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from flowstone.core.binding import Binding
+from flowstone.core.facts import FlowDefined, TaskDefined
+from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.core.policy import NO_RETRIES, Policy
+from flowstone.core.states import DEFAULT_NAMES
+from flowstone.drive.blocking import Done
+from flowstone.engine.ops import Env
+
+
+class Scripted:
+    """Answers calls of the body with the outcomes it was given; calls everything else."""
+
+    def __init__(self, *outcomes: Outcome | BaseException) -> None:
+        self.outcomes = list(outcomes)
+        self.log: list[Any] = []
+
+    async def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        if fn is not body:
+            self.log.append(fn)
+            try:
+                return Ok(fn(*args, **kwargs))
+            except Exception as error:
+                return Err(error)
+        self.log.append("call")
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def sleep(self, seconds: float) -> Done[None]:
+        self.log.append(("sleep", seconds))
+        return Done(None)
+
+
+class Notebook:
+    """A recorder and reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.facts: list[Any] = []
+        self.told: list[Any] = []
+        self.open: set[bytes] = set()
+
+    def define(self, definition: Any) -> int:
+        return 7
+
+    def opened(self, run: Any, fact: Any) -> None:
+        self.open.add(run.key)
+        self.facts.append(fact)
+
+    def append(self, fact: Any) -> None:
+        self.facts.append(fact)
+
+    def closed(self, run: Any, fact: Any) -> None:
+        self.open.remove(run.key)
+        self.facts.append(fact)
+
+    def began(self, context: Any) -> None:
+        self.told.append("began")
+
+    def ended(self, context: Any) -> None:
+        self.told.append(f"ended {context.run.state_name}")
+
+    def failed(self, context: Any, error: BaseException, suffix: str) -> None:
+        self.told.append(f"failed {error!r}{suffix}")
+
+    def hook_ran(self, context: Any, hook: Any, state: str) -> None:
+        self.told.append(f"hook {state}")
+
+    def hook_ended(self, context: Any, hook: Any, error: BaseException | None) -> None:
+        if error is not None:
+            self.told.append(f"hook failed {error!r}")
+
+    def condition_failed(self, context: Any, error: BaseException) -> None:
+        self.told.append(f"condition failed {error!r}")
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the states recorded, in order; a created run that runs is "Running"."""
+        return [name_of(fact) for fact in self.facts]
+
+
+def name_of(fact: Any) -> str:
+    if type(fact).__name__.endswith("Created"):
+        return "Running" if fact.running else "Pending"
+    if type(fact).__name__ == "TaskRunCompleted":
+        return "Completed"
+    return fact.name or DEFAULT_NAMES[fact.type]
+
+
+def body(*args: Any, **kwargs: Any) -> None:
+    """Stand for the user's function; `Scripted` answers instead of it."""
+
+
+class Spec:
+    """A task or flow as the engine sees it."""
+
+    def __init__(self, kind: str = "Task", fn: Callable[..., Any] = body, **options: Any) -> None:
+        self.kind = kind
+        self.name = options.get("name", "add")
+        self.fn = fn
+        self.run_tags: tuple[str, ...] = options.get("tags", ())
+        self.policy: Policy = options.get("policy", NO_RETRIES)
+        self.binding = Binding(options.get("signature", fn))
+        self.run_name = options.get("run_name")
+        self.log_prints = options.get("log_prints")
+        self.on_running_hooks = options.get("on_running", [])
+        self.on_completion_hooks = options.get("on_completion", [])
+        self.on_failure_hooks = options.get("on_failure", [])
+        self.should_validate_parameters = options.get("validate", True)
+        self.definition: Any = (
+            TaskDefined(0, "add-1", "add") if kind == "Task" else FlowDefined(0, "etl")
+        )
+
+
+def surroundings(notebook: Notebook, draw: float = 0.5) -> Env:
+    """Return surroundings whose clock goes one nanosecond a look."""
+    ticks, ids = count(1000), count(1)
+    return Env(
+        log=notebook,
+        report=notebook,
+        now=lambda: next(ticks),
+        draw=lambda: draw,
+        new_id=lambda _now: next(ids).to_bytes(16, "big"),
+    )
