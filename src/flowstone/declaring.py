@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 from flowstone.core.declared import Hook
@@ -18,9 +18,9 @@ def check_options(kind: str, given: Iterable[str], known: Iterable[str]) -> None
     names = list(known)
     for option in given:
         if option not in names:
-            near = difflib.get_close_matches(option, names, 1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
-            message = f"{kind}() got an unexpected keyword argument {option!r}{hint}"
+            # Looked up here because `difflib` would cost each start more than a millisecond.
+            hint = import_module("flowstone.core.suggestion").suggestion(option, names)
+            message = f"{kind}() got an unexpected keyword argument {option!r}.{hint}"
             raise TypeError(message)
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowstone.core.facts import LineLogged, TaskRunCompleted
+from flowstone.log.decoding import Malformed, UnknownKind, decode
 from flowstone.log.frames import MAX_PAYLOAD, frame, scan, seed_of
 from flowstone.log.reader import CHUNK, read
-from flowstone.log.records import Malformed, UnknownKind, decode
 
 LOG = b"l" * 16
 SEED = seed_of(LOG)

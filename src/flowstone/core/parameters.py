@@ -1,4 +1,4 @@
-"""Do a flow's arguments fit its annotations? Plain scalars are looked at, pydantic does the rest."""
+"""Checks a flow's arguments against its annotations: scalars by a look, the rest with pydantic."""
 
 from __future__ import annotations
 

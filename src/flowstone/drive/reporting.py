@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from flowstone.core.context import FlowContext, RunContext
+from flowstone.core.durations import duration
 from flowstone.core.runs import FlowRun
 from flowstone.core.states import COMPLETED
 from flowstone.drive.capture import log_for
@@ -14,7 +15,7 @@ from flowstone.drive.tracebacks import user_frames
 SHOWN = 20
 """Closing lines of a task's completed runs that one flow run shows; the rest would drown others."""
 
-_TOLD = "__flowstone_told__"
+TOLD = "__flowstone_told__"
 """On an exception: the flow run whose lines show its traceback already."""
 
 
@@ -55,9 +56,9 @@ class LoggingReporter:
         level = logging.INFO if "will start" in suffix else logging.ERROR
         exc_info = None
         flow = context.flow.run.key if context.flow is not None else None
-        if level == logging.INFO or flow is None or getattr(error, _TOLD, None) != flow:
-            theirs = user_frames(error.__traceback__) or error.__traceback__
-            exc_info = (type(error), error, theirs)
+        if level == logging.INFO or flow is None or getattr(error, TOLD, None) != flow:
+            theirs = user_frames(error.__traceback__)
+            exc_info = (type(error), error, theirs) if theirs is not None else None
         if level == logging.ERROR:
             _remember_told(error, flow)
         log_for(context).log(
@@ -113,19 +114,6 @@ def _closing(context: RunContext) -> str:
     return " · ".join(parts)
 
 
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: `850 ms`, `1.2 s`, `3 m 04 s`."""
-    if seconds < 0.001:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 1:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s"
-
-
 def _short(error: BaseException) -> str:
     try:
         text = repr(error)
@@ -140,6 +128,6 @@ def _name(hook: Any) -> str:
 
 def _remember_told(error: BaseException, flow: bytes | None) -> None:
     try:
-        setattr(error, _TOLD, flow)
+        setattr(error, TOLD, flow)
     except AttributeError:  # an exception class with slots: its traceback is shown twice
         return

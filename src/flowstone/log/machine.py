@@ -21,7 +21,7 @@ _GONE = ("Z", "X", "x")
 def boot_id() -> str:
     """Return what names this boot of the machine, "" where that is not known."""
     try:
-        with open(BOOT_ID, encoding="ascii") as file:
+        with open(BOOT_ID, encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

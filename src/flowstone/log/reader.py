@@ -10,8 +10,9 @@ import os
 
 import msgspec
 
+from flowstone.log.decoding import Malformed, UnknownKind, decode
 from flowstone.log.frames import HEADER, Damage, Scan, next_frame, scan
-from flowstone.log.records import Malformed, Part, Record, UnknownKind, decode
+from flowstone.log.records import Part, Record
 
 CHUNK = 1 << 20
 _MOST = 4 << 20  # over twice the longest frame: what does not fit is no frame
