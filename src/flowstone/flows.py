@@ -6,7 +6,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from zlib import crc32
 
 from flowstone import declaring
@@ -16,6 +16,7 @@ from flowstone.core.facts import FlowDefined
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import Policy, make_delays
 from flowstone.core.runs import FlowRun
+from flowstone.core.states import State
 from flowstone.drive.awaiting import AWAITING
 from flowstone.drive.blocking import BLOCKING, finish
 from flowstone.drive.capture import redirect_print
@@ -104,7 +105,19 @@ class Flow(Generic[P, R]):
         """The seconds before a retry."""
         return self.policy.delays[0] if self.policy.delays else 0
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload
+    def __call__(
+        self: Flow[..., Coroutine[Any, Any, Any]],
+        *args: Any,
+        return_state: Literal[True],
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, State]: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    # No function has a parameter `return_state`: the declaration refuses it.
+    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Run the function here, as a flow run; return what it returns, raise what it raises.
 
         `return_state=True` gives the final `State` instead, and raises nothing of the function's.
@@ -112,19 +125,18 @@ class Flow(Generic[P, R]):
         fit, `ParameterTypeError` where a value cannot be made to fit its annotation.
         """
         __tracebackhide__ = True
-        return_state = kwargs.pop("return_state", False)
         self.binding.check(args, kwargs)
         env = PROCESS.env or PROCESS.start()
         run = FlowRun()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, return_state)  # type: ignore[return-value]
+            return self._call_async(run, args, kwargs, env, return_state=return_state)
         if return_state:
             outcome = finish(flow_run(self, run, args, kwargs, BLOCKING, env))
-            return final_state_of(run, outcome)  # type: ignore[return-value]
-        return finish(flow_run(self, run, args, kwargs, BLOCKING, env)).unwrap()  # type: ignore[no-any-return]
+            return final_state_of(run, outcome)
+        return finish(flow_run(self, run, args, kwargs, BLOCKING, env)).unwrap()
 
     async def _call_async(
-        self, run: FlowRun, args: Any, kwargs: Any, env: Env, return_state: object
+        self, run: FlowRun, args: Any, kwargs: Any, env: Env, *, return_state: bool
     ) -> Any:
         __tracebackhide__ = True
         if return_state:
@@ -156,8 +168,6 @@ class Flow(Generic[P, R]):
         return f"<Flow {self.name!r}>"
 
 
-@overload
-def flow(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Flow[P, Coroutine[Any, Any, R]]: ...
 @overload
 def flow(fn: Callable[P, R], /, **options: Unpack[FlowOptions]) -> Flow[P, R]: ...
 @overload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from zlib import crc32
 
 from flowstone import declaring
@@ -119,26 +119,37 @@ class Task(Generic[P, R]):
         """The function that may refuse a retry."""
         return self.policy.condition
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload
+    def __call__(
+        self: Task[..., Coroutine[Any, Any, Any]],
+        *args: Any,
+        return_state: Literal[True],
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, State]: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    # No function has a parameter `return_state`: the declaration refuses it.
+    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[misc]
         """Run the function here, as a task run; return what it returns, raise what it raises.
 
         `return_state=True` gives the final `State` instead, and raises nothing of the function's.
         An async task gives a coroutine. Raises `ParameterBindError` where the arguments do not fit.
         """
         __tracebackhide__ = True
-        return_state = kwargs.pop("return_state", False)
         self.binding.check(args, kwargs)
         env = PROCESS.env or PROCESS.start()
         run = TaskRun()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, return_state)  # type: ignore[return-value]
+            return self._call_async(run, args, kwargs, env, return_state=return_state)
         if return_state:
             outcome = finish(task_run(self, run, args, kwargs, BLOCKING, env))
-            return final_state_of(run, outcome)  # type: ignore[return-value]
-        return finish(task_run(self, run, args, kwargs, BLOCKING, env)).unwrap()  # type: ignore[no-any-return]
+            return final_state_of(run, outcome)
+        return finish(task_run(self, run, args, kwargs, BLOCKING, env)).unwrap()
 
     async def _call_async(
-        self, run: TaskRun, args: Any, kwargs: Any, env: Env, return_state: object
+        self, run: TaskRun, args: Any, kwargs: Any, env: Env, *, return_state: bool
     ) -> Any:
         __tracebackhide__ = True
         if return_state:
@@ -170,8 +181,6 @@ class Task(Generic[P, R]):
         return f"<Task {self.name!r}>"
 
 
-@overload
-def task(fn: Callable[P, Coroutine[Any, Any, R]], /) -> Task[P, Coroutine[Any, Any, R]]: ...
 @overload
 def task(fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> Task[P, R]: ...
 @overload

@@ -291,7 +291,7 @@ def test_a_console_that_broke_does_not_break_the_run(home, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
 
     class Broken(io.StringIO):
-        def write(self, text):
+        def write(self, _text):
             raise OSError("gone")
 
     @flow

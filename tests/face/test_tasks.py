@@ -350,14 +350,20 @@ BAD_OPTIONS = [
     (
         {"on_completion": add},
         TypeError,
-        "Expected iterable for 'on_completion'; got function instead. Please provide a list of "
-        "hooks to 'on_completion':\n\n@task(on_completion=[hook1, hook2])\ndef my_task():\n\tpass",
+        (
+            "Expected iterable for 'on_completion'; got function instead. Please provide a list of "
+            "hooks to 'on_completion':\n\n@task(on_completion=[hook1, hook2])\n"
+            "def my_task():\n\tpass"
+        ),
     ),
     (
         {"on_failure": ["x"]},
         TypeError,
-        "Expected callables in 'on_failure'; got str instead. Please provide a list of "
-        "hooks to 'on_failure':\n\n@task(on_failure=[hook1, hook2])\ndef my_task():\n\tpass",
+        (
+            "Expected callables in 'on_failure'; got str instead. Please provide a list of "
+            "hooks to 'on_failure':\n\n@task(on_failure=[hook1, hook2])\n"
+            "def my_task():\n\tpass"
+        ),
     ),
     ({"retries": 1, "retry_delay_seconds": "x"}, TypeError, "Invalid `retry_delay_seconds`"),
     (

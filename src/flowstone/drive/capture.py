@@ -10,6 +10,7 @@ import builtins
 import logging
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from flowstone.core.context import RunContext, current
@@ -19,6 +20,8 @@ from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.drive.console import message_of
 from flowstone.engine.ops import Recorder
 
+_DEBUGGERS = frozenset({"IPython", "bdb", "cmd", "code", "ipdb", "pdb", "pdbpp", "pudb"})
+"""What these print is meant for the person at the terminal, whatever the run wants."""
 _MOST = 1_000_000
 """Characters of one log line that are kept."""
 
@@ -54,7 +57,12 @@ def redirect_print() -> None:
     def print_to_run(*values: Any, **options: Any) -> None:
         context = current.get()
         file = options.get("file")
-        if context is None or not context.log_prints or file not in (None, sys.stdout, sys.stderr):
+        if (
+            context is None
+            or not context.log_prints
+            or file not in (None, sys.stdout, sys.stderr)
+            or _module_of(sys._getframe(1)) in _DEBUGGERS  # noqa: SLF001
+        ):
             original(*values, **options)
             return
         separator = options.get("sep")
@@ -64,6 +72,10 @@ def redirect_print() -> None:
     print_to_run.__doc__ = original.__doc__
     print_to_run.redirects = True  # type: ignore[attr-defined]
     builtins.print = print_to_run
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 class RunLogger(logging.LoggerAdapter[logging.Logger]):
