@@ -33,7 +33,7 @@ def decode(payload: bytes) -> Record | UnknownKind | Malformed:
     """Return the record in a payload, or what stands in the way of reading it."""
     try:
         record: Record = _decode(payload)
-    except msgspec.DecodeError as error:  # ValidationError is one
+    except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is one
         return _explain(payload, error)
     return record
 
@@ -41,7 +41,7 @@ def decode(payload: bytes) -> Record | UnknownKind | Malformed:
 def _explain(payload: bytes, error: Exception) -> UnknownKind | Malformed:
     try:
         raw = _decode_any(payload)
-    except msgspec.DecodeError as broken:
+    except (msgspec.DecodeError, RecursionError) as broken:
         return Malformed(f"not MessagePack: {broken}")
     if isinstance(raw, list) and raw and isinstance(raw[0], int) and raw[0] not in _KNOWN:
         return UnknownKind(raw[0])

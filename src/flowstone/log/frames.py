@@ -68,19 +68,19 @@ def scan(data: bytes, seed: int, base: int = 0) -> Scan:
     found: list[tuple[int, bytes]] = []
     damages: list[Damage] = []
     at, end = 0, len(data)
+    starts: dict[int, int] = {}  # the checksum's start for a length: there are few lengths
     while end - at >= HEADER.size:
         length, checksum = _unpack_header(data, at)
         stop = at + 8 + length
-        payload = data[at + 8 : stop]
-        if (
-            length
-            and stop <= end
-            and length <= MAX_PAYLOAD
-            and crc32(payload, crc32(data[at : at + 4], seed)) == checksum
-        ):
-            found.append((base + at, payload))
-            at = stop
-            continue
+        if length and stop <= end and length <= MAX_PAYLOAD:
+            start = starts.get(length)
+            if start is None:
+                start = starts[length] = crc32(_pack_length(length), seed)
+            payload = data[at + 8 : stop]
+            if crc32(payload, start) == checksum:
+                found.append((base + at, payload))
+                at = stop
+                continue
         reason = _what_is_wrong(data, at, length, stop)
         following = next_frame(data, at + 1, seed) if reason else -1
         if following < 0:

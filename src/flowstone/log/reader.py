@@ -7,6 +7,7 @@ that records and exits between the two looks dead with records missing.
 from __future__ import annotations
 
 import os
+from typing import get_args
 
 import msgspec
 
@@ -15,6 +16,7 @@ from flowstone.log.frames import HEADER, Damage, Scan, next_frame, scan
 from flowstone.log.records import Part, Record
 
 CHUNK = 1 << 20
+_PLAIN = frozenset(get_args(Record)) - {Part}
 _MOST = 4 << 20  # over twice the longest frame: what does not fit is no frame
 
 
@@ -81,30 +83,49 @@ def _find_frame(fd: int, at: int, seed: int) -> int:
     return -1
 
 
+class _Pieces(msgspec.Struct):
+    """The pieces of a long record so far, and where the first one lies."""
+
+    data: list[bytes]
+    first: int = 0
+
+
 def _decode_all(found: Scan) -> Reading:
     records: list[tuple[int, Record]] = []
     damages = list(found.damages)
-    pieces: list[bytes] = []
-    first_piece = at = found.stop
+    pieces = _Pieces([])
     for at, payload in found.payloads:
         record = decode(payload)
-        if isinstance(record, Part):
-            if not pieces:
-                first_piece = at
-            pieces.append(record.data)
-            if record.left:
-                continue
-            record = decode(b"".join(pieces))
-            pieces = []
-        elif pieces:
-            damages.append(Damage(first_piece, at - first_piece, "a long record without its end"))
-            pieces = []
-        if isinstance(record, UnknownKind):
-            if record.may_skip:
-                continue
-            return Reading(records, damages, at, ended=True, blocked=record)
-        if isinstance(record, Malformed):
-            damages.append(Damage(at, len(payload) + 8, record.reason))
-        elif not isinstance(record, Part):
-            records.append((at, record))
-    return Reading(records, damages, first_piece if pieces else found.stop, ended=False)
+        if type(record) in _PLAIN and not pieces.data:
+            records.append((at, record))  # type: ignore[arg-type]  # what is plain is a record
+            continue
+        joined = _join(record, at, pieces, damages)
+        if isinstance(joined, Malformed):
+            damages.append(Damage(at, len(payload) + 8, joined.reason))
+        elif isinstance(joined, UnknownKind):
+            if not joined.may_skip:
+                return Reading(records, damages, at, ended=True, blocked=joined)
+        elif joined is not None:
+            records.append((at, joined))
+    following = pieces.first if pieces.data else found.stop
+    return Reading(records, damages, following, ended=False)
+
+
+def _join(
+    record: Record | UnknownKind | Malformed, at: int, pieces: _Pieces, damages: list[Damage]
+) -> Record | UnknownKind | Malformed | None:
+    """Return the record that is whole with this one, or None while pieces are missing."""
+    if isinstance(record, Part):
+        if not pieces.data:
+            pieces.first = at
+        pieces.data.append(record.data)
+        if record.left:
+            return None
+        whole = b"".join(pieces.data)
+        pieces.data = []
+        return decode(whole)
+    if pieces.data:
+        reason = "a long record without its end"
+        damages.append(Damage(pieces.first, at - pieces.first, reason))
+        pieces.data = []
+    return record

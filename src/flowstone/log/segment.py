@@ -73,7 +73,8 @@ class MappedSegment:
         write, which fails and is done again where another thread wrote in between. So nobody can
         write to the old map any more, and its end is known.
         """
-        room = self._room + max(needed, min(3 * self._room, _STEP))
+        step = min(3 * self._room, _STEP, max(0, self.limit - self._room))
+        room = self._room + max(needed, step)
         _allocate(self._fd, room + _RESERVE)
         self._map_up_to(room, self._seal(self._map))
 

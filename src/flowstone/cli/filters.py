@@ -1,0 +1,72 @@
+"""What narrows a list of runs: `--flow`, `--state`, `--tag`, `--since`, `--limit`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from flowstone.cli.command import Arguments
+from flowstone.cli.moments import parse_moment
+from flowstone.cli.options import add_output, count
+from flowstone.store.rows import RunFilter
+
+DEFAULT_LIMIT = 20
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add what narrows a list of runs."""
+    parser.add_argument("--flow", metavar="NAME", help="only runs of this flow")
+    parser.add_argument(
+        "--state",
+        metavar="STATE",
+        action="append",
+        default=[],
+        help="only runs in this state, by name or type (repeat for any of several)",
+    )
+    parser.add_argument(
+        "--tag",
+        metavar="TAG",
+        action="append",
+        default=[],
+        help="only runs with this tag (repeat for all of several)",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        type=_moment,
+        help="only runs begun since then: 30m, 2h, 7d, or a time like 2026-01-31T12:00",
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=count,
+        default=DEFAULT_LIMIT,
+        help=f"at most this many, the newest; 0 for all (default {DEFAULT_LIMIT})",
+    )
+    add_output(parser)
+
+
+def filter_of(arguments: Arguments, *, flow_run: bytes | None = None) -> RunFilter:
+    """Return the filter that the arguments of `add_filters` make."""
+    return RunFilter(
+        flow=arguments.flow,
+        flow_run=flow_run,
+        task=getattr(arguments, "task", None),
+        states=tuple(arguments.state),
+        tags=tuple(arguments.tag),
+        since=arguments.since,
+    )
+
+
+def is_narrowed(arguments: Arguments) -> bool:
+    """Whether a list was narrowed by any argument."""
+    names = ("flow", "flow_run", "task", "state", "tag", "since")
+    return any(getattr(arguments, name, None) for name in names)
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_moment(text, now=time.time_ns())
+    except (ValueError, OverflowError) as error:
+        message = f"{text!r} is no time; write 30m, 2h, 7d or 2026-01-31T12:00"
+        raise argparse.ArgumentTypeError(message) from error

@@ -1,0 +1,205 @@
+"""`flowstone flow-run`: flow runs listed, shown, read and deleted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from flowstone.cli.command import Arguments, Command, CommandError
+from flowstone.cli.filters import add_filters, filter_of, is_narrowed
+from flowstone.cli.home import home, opened_store
+from flowstone.cli.lines import show_lines
+from flowstone.cli.moments import local, local_in_full, seconds_between
+from flowstone.cli.options import add_line_choices, add_output, add_run
+from flowstone.cli.output import (
+    plural,
+    print_fields,
+    print_json,
+    print_table,
+    shown_ids,
+)
+from flowstone.cli.runs import (
+    elapsed,
+    flow_run_object,
+    print_states,
+    states_of,
+)
+from flowstone.cli.table import Column, Row
+from flowstone.cli.terminal import printable
+from flowstone.core.durations import duration
+from flowstone.core.ids import id_text
+from flowstone.store.queries import Store
+from flowstone.store.rows import FlowRunRow
+
+_COLUMNS = (
+    Column(title="ID", drop=1),
+    Column(title="NAME", least=12),
+    Column(title="FLOW", least=8, drop=3),
+    Column(title="STATE", is_state=True),
+    Column(title="STARTED"),
+    Column(title="TIME", right=True),
+    Column(title="RUNS", right=True, drop=4),
+    Column(title="TAGS", least=6, drop=5),
+)
+
+
+def _ls(arguments: Arguments) -> int:
+    with opened_store() as store:
+        parent = store.find_flow_run(arguments.flow_run).id if arguments.flow_run else None
+        rows = store.flow_runs(filter_of(arguments, flow_run=parent), limit=arguments.limit)
+    if arguments.output == "json":
+        print_json([flow_run_object(row) for row in rows])
+    elif rows:
+        _print_list(rows)
+    else:
+        _say_none(is_narrowed(arguments))
+    return 0
+
+
+def _print_list(rows: list[FlowRunRow]) -> None:
+    now = time.time_ns()
+    ids = shown_ids([id_text(row.id) for row in rows])
+    cells = [
+        (
+            short_id,
+            row.name,
+            row.flow_name,
+            row.state_name,
+            local(row.start or row.created, now=now),
+            elapsed(row, now),
+            str(row.attempt),
+            ", ".join(row.tags),
+        )
+        for short_id, row in zip(ids, rows, strict=True)
+    ]
+    print_table(
+        _COLUMNS,
+        [Row(line, row.state_type) for line, row in zip(cells, rows, strict=True)],
+    )
+
+
+def _say_none(narrowed: bool) -> None:  # noqa: FBT001 - the one thing it is told
+    if narrowed:
+        print(f"No flow run in {home()} matches. Without filters, 'flow-run ls' shows the newest.")
+    else:
+        print(f"No flow runs yet in {home()}. Run a flow: flowstone run FILE.py:flow")
+
+
+def _inspect(arguments: Arguments) -> int:
+    with opened_store() as store:
+        row = store.find_flow_run(arguments.run)
+        if arguments.output == "json":
+            extra = {"states": states_of(store, row), "task_run_counts": store.task_counts(row.id)}
+            print_json(flow_run_object(row) | extra)
+        else:
+            _print_flow_run(store, row)
+    return 0
+
+
+def _print_flow_run(store: Store, row: FlowRunRow) -> None:
+    counts = sorted(store.task_counts(row.id).items())
+    print_fields(
+        [
+            ("Flow run", row.name),
+            ("ID", id_text(row.id)),
+            ("Flow", row.flow_name),
+            ("Parent flow run", id_text(row.parent_flow_run) if row.parent_flow_run else ""),
+            ("Started", local_in_full(row.start)),
+            ("Ended", local_in_full(row.end)),
+            ("Time", duration(seconds_between(row.start, row.end))),
+            ("Runs", str(row.attempt)),
+            ("Tags", ", ".join(row.tags)),
+            ("Parameters", row.parameters if row.parameters != "{}" else ""),
+            ("Task runs", ", ".join(f"{number:,} {name}" for name, number in counts) or "none"),
+        ]
+    )
+    print_states(store, row)
+
+
+def _logs(arguments: Arguments) -> int:
+    with opened_store() as store:
+        row = store.find_flow_run(arguments.run)
+        show_lines(store, arguments, what=f"flow run '{row.name}'", flow_run=row.id)
+    return 0
+
+
+def _delete(arguments: Arguments) -> int:
+    with opened_store() as store:
+        rows = [store.find_flow_run(text) for text in arguments.runs]
+        for row in {row.id: row for row in rows}.values():
+            if not arguments.yes and not _confirmed(store, row):
+                print("Nothing deleted.", file=sys.stderr)
+                return 1
+            below = store.delete_flow_run(row.id) - 1
+            inner = f", with {plural(below, 'run')} below it" if below else ""
+            print(f"Deleted flow run '{printable(row.name)}' ({id_text(row.id)}){inner}.")
+    return 0
+
+
+def _confirmed(store: Store, row: FlowRunRow) -> bool:
+    what = f"flow run '{printable(row.name)}' ({id_text(row.id)})"
+    if not sys.stdin.isatty():
+        message = f"deleting {what} needs a yes, and there is no terminal to ask: pass --yes."
+        raise CommandError(message)
+    count = sum(store.task_counts(row.id).values())
+    try:
+        answer = input(f"Delete {what} with {plural(count, 'task run')} and its log lines? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _declare_ls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--flow-run",
+        metavar="RUN",
+        help="only subflow runs that this flow run called (id, start of it, or name)",
+    )
+    add_filters(parser)
+
+
+def _declare_inspect(parser: argparse.ArgumentParser) -> None:
+    add_run(parser, "flow run")
+    add_output(parser)
+
+
+def _declare_logs(parser: argparse.ArgumentParser) -> None:
+    add_run(parser, "flow run")
+    add_line_choices(parser)
+
+
+def _declare_delete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs", metavar="RUN", nargs="+", help="id of a flow run, the start of it, or its name"
+    )
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+COMMANDS: dict[str, Command] = {
+    "ls": Command(
+        "List flow runs, newest first.",
+        "flowstone flow-run ls --state failed --since 2h",
+        _declare_ls,
+        _ls,
+    ),
+    "inspect": Command(
+        "Show one flow run: its times, parameters, states and task runs.",
+        "flowstone flow-run inspect brave-otter -o json",
+        _declare_inspect,
+        _inspect,
+    ),
+    "logs": Command(
+        "Show the log lines of a flow run and of its task runs.",
+        "flowstone flow-run logs brave-otter --level WARNING --tail 50",
+        _declare_logs,
+        _logs,
+    ),
+    "delete": Command(
+        "Delete flow runs, with their task runs and log lines.",
+        "flowstone flow-run delete brave-otter --yes",
+        _declare_delete,
+        _delete,
+    ),
+}
+"""The commands of this family, by their second word."""

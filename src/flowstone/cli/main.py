@@ -1,0 +1,105 @@
+"""The entry point: finds the command that the first words name and runs it.
+
+What goes wrong becomes one line on stderr and an exit code: 1 failed, 2 wrong usage, 130
+interrupted, 141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from io import TextIOWrapper
+
+from flowstone.cli.command import (
+    Command,
+    CommandError,
+    UsageError,
+    overview,
+    parser_of,
+)
+from flowstone.settings import SettingsError
+
+FAMILIES = {
+    "run": "Run a flow that lies in a file.",
+    "flow-run": "Look at flow runs: ls, inspect, logs, delete.",
+    "task-run": "Look at task runs: ls, inspect, logs.",
+    "log": "Look at the logs that runs are recorded in: status.",
+    "config": "Look at the settings: view.",
+    "version": "Show the versions in use.",
+}
+"""The first words, each with a module of its name, in the order to show them."""
+ABOUT = "Flowstone runs Python functions as tracked tasks and flows. No server is needed."
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that these words name, and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may not fit the encoding
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return MISUSED
+    except (CommandError, SettingsError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered would raise again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    first = words[0] if words else "--help"
+    if first in ("--help", "-h", "help"):
+        print(overview("flowstone COMMAND …", ABOUT, FAMILIES.items()))
+        print("\n'flowstone COMMAND --help' says more about each.")
+        return 0 if words else MISUSED
+    if first in ("--version", "-V"):
+        first, words = "version", ["version", "--short"]
+    if first not in FAMILIES:
+        message = f"there is no command '{first}'.{_suggestion(first, FAMILIES)}"
+        raise UsageError(message + " 'flowstone --help' lists the commands.")
+    commands = import_module("flowstone.cli." + first.replace("-", "_")).COMMANDS
+    if isinstance(commands, Command):
+        return _run(commands, first, words[1:])
+    return _dispatch_within(first, commands, words[1:])
+
+
+def _dispatch_within(family: str, commands: dict[str, Command], words: list[str]) -> int:
+    second = words[0] if words else "--help"
+    if second in ("--help", "-h", "help"):
+        entries = [(name, command.about) for name, command in commands.items()]
+        print(overview(f"flowstone {family} COMMAND …", FAMILIES[family], entries))
+        return 0 if words else MISUSED
+    if second not in commands:
+        message = f"'{family}' has no command '{second}'.{_suggestion(second, commands)}"
+        raise UsageError(f"{message} It has: {', '.join(commands)}.")
+    return _run(commands[second], f"{family} {second}", words[1:])
+
+
+def _run(command: Command, words: str, rest: list[str]) -> int:
+    parser = parser_of(command, words)
+    try:
+        arguments = parser.parse_args(rest)
+    except UsageError as error:
+        message = f"{error}\n{parser.format_usage().strip()}"
+        raise UsageError(message) from error
+    except SystemExit:  # argparse leaves so after --help
+        return 0
+    return command.do(arguments)
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    # Loaded on the way to an error only, as the families are: 2 ms of `difflib` else.
+    return str(import_module("flowstone.core.suggestion").suggestion(word, known))

@@ -1,0 +1,104 @@
+"""Runs as objects for JSON, and what the views of flow and task runs have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flowstone.cli.moments import SECOND, iso, local_in_full, seconds_between
+from flowstone.cli.output import colored_state
+from flowstone.cli.terminal import printable
+from flowstone.core.durations import duration
+from flowstone.core.ids import id_text
+from flowstone.store.queries import Store
+from flowstone.store.rows import FlowRunRow, TaskRunRow
+
+
+def flow_run_object(row: FlowRunRow) -> dict[str, Any]:
+    """Return a flow run as a JSON object."""
+    return {
+        "id": id_text(row.id),
+        "name": row.name,
+        "flow_name": row.flow_name,
+        **_state_and_times(row),
+        "parameters": _parsed(row.parameters),
+        "parent_flow_run_id": _id(row.parent_flow_run),
+        "parent_task_run_id": _id(row.parent_task_run),
+    }
+
+
+def task_run_object(row: TaskRunRow) -> dict[str, Any]:
+    """Return a task run as a JSON object."""
+    return {
+        "id": id_text(row.id),
+        "name": row.name,
+        "task_name": row.task_name,
+        "task_key": row.task_key,
+        "flow_run_id": _id(row.flow_run),
+        "flow_run_name": row.flow_run_name,
+        "flow_name": row.flow_name,
+        **_state_and_times(row),
+        "parent_task_run_id": _id(row.parent),
+    }
+
+
+def elapsed(row: FlowRunRow | TaskRunRow, now: int) -> str:
+    """Return how long a run took, or how long it has been running."""
+    is_running = row.end is None and row.state_type == "RUNNING"
+    return duration(seconds_between(row.start, now if is_running else row.end))
+
+
+def states_of(store: Store, row: FlowRunRow | TaskRunRow) -> list[dict[str, Any]]:
+    """Return the states that a run was in, oldest first, as JSON objects."""
+    return [
+        {
+            "state_type": entry.type,
+            "state_name": entry.name,
+            "time": iso(entry.at),
+            "message": entry.message,
+        }
+        for entry in store.history(row)
+    ]
+
+
+def print_states(store: Store, row: FlowRunRow | TaskRunRow) -> None:
+    """Print a run's state and message, and the states before, each with the time since the last."""
+    message = printable(row.message or "no message", keep="\n\t")
+    print(f"\n{colored_state(row.state_name, row.state_type)}: {message}")
+    print("\nStates")
+    before = None
+    for entry in store.history(row):
+        since = "" if before is None else f"+{duration((entry.at - before) / SECOND)}"
+        name = colored_state(entry.name, entry.type)
+        text = f"  {printable(entry.message)}" if entry.message else ""
+        print(f"  {local_in_full(entry.at)}  {since:>10}  {name}{text}")
+        before = entry.at
+
+
+def _state_and_times(row: FlowRunRow | TaskRunRow) -> dict[str, Any]:
+    return {
+        "state_type": row.state_type,
+        "state_name": row.state_name,
+        "message": row.message,
+        "created": iso(row.created),
+        "start_time": iso(row.start),
+        "end_time": iso(row.end),
+        "duration": seconds_between(row.start, row.end),
+        "run_count": row.attempt,
+        "tags": row.tags,
+        "scheduled_time": iso(row.scheduled),
+        "verdict": row.verdict,
+    }
+
+
+def _id(raw: bytes | None) -> str | None:
+    return None if raw is None else id_text(raw)
+
+
+def _parsed(parameters: str) -> Any:
+    """Return the recorded parameters; as the text that they are where it is no JSON."""
+    try:
+        return msgspec.json.decode(parameters)
+    except msgspec.DecodeError:
+        return parameters

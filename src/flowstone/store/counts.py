@@ -1,0 +1,47 @@
+"""The roll-ups: how many task runs a flow run has in each state, and how many an hour has.
+
+They change in the transaction that changes the rows, so every count shown equals the rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from flowstone.core.states import CRASHED
+from flowstone.store.statements import ADD_TASK_COUNT, ADD_TASK_HOUR
+
+HOUR = 3_600_000_000_000
+
+
+class Counts:
+    """Changes of the roll-ups that are not written yet."""
+
+    __slots__ = ("by_flow_run", "by_hour")
+
+    def __init__(self) -> None:
+        self.by_flow_run: dict[tuple[bytes, int], int] = {}
+        self.by_hour: dict[tuple[int, int], int] = {}
+
+    def add(self, flow_run: bytes | None, created: int, state: int, runs: int = 1) -> None:
+        """Count `runs` more task runs that are shown in a state."""
+        hour = (created // HOUR, state)
+        self.by_hour[hour] = self.by_hour.get(hour, 0) + runs
+        if flow_run is not None:
+            key = (flow_run, state)
+            self.by_flow_run[key] = self.by_flow_run.get(key, 0) + runs
+
+    def crash(self, flow_run: bytes | None, created: int, shown: int) -> None:
+        """Count a task run that was shown in a state as Crashed."""
+        self.add(flow_run, created, shown, -1)
+        self.add(flow_run, created, CRASHED)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write the changes, in the order of their keys, and begin anew."""
+        changes = [(*key, runs) for key, runs in sorted(self.by_flow_run.items()) if runs]
+        if changes:
+            connection.executemany(ADD_TASK_COUNT, changes)
+        hours = [(*key, runs) for key, runs in sorted(self.by_hour.items()) if runs]
+        if hours:
+            connection.executemany(ADD_TASK_HOUR, hours)
+        self.by_flow_run = {}
+        self.by_hour = {}

@@ -1,0 +1,439 @@
+"""Applies records to the database: the one place where the rules of the store are written.
+
+The caller has a transaction open, and keeps the log's offset in the same one. What records of one
+batch say of a run is merged first, so that most runs are one INSERT.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from flowstone.core.facts import (
+    FlowDefined,
+    FlowRunCarried,
+    FlowRunChanged,
+    FlowRunCreated,
+    LineLogged,
+    TaskDefined,
+    TaskRunCarried,
+    TaskRunChanged,
+    TaskRunCompleted,
+    TaskRunCreated,
+)
+from flowstone.core.states import COMPLETED, PENDING, RUNNING, TERMINAL, TYPES
+from flowstone.log.records import Gap, Record
+from flowstone.store.counts import Counts
+from flowstone.store.lives import Entry, FlowLife, Growing, Life, Refused, TaskLife
+from flowstone.store.names import Names
+from flowstone.store.statements import (
+    INSERT_FLOW_RUN,
+    INSERT_LINE,
+    INSERT_PLAIN_TASK_RUN,
+    INSERT_TASK_RUN,
+    LOAD_FLOW_RUN,
+    LOAD_TASK_RUN,
+    REPLACE_FLOW_RUN,
+    REPLACE_TASK_RUN,
+)
+from flowstone.store.verdicts import close_children
+
+_ID = 16
+_columns_of = msgspec.structs.astuple
+_json = msgspec.json.Encoder().encode
+_payload_of = msgspec.msgpack.Encoder().encode
+
+
+class _SeenBefore(Exception):  # noqa: N818 - a way out of the quick path, no error
+    """A run that should be new is in the database."""
+
+
+_NOT_QUICKLY = (_SeenBefore, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
+_REFUSALS = (Refused, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
+
+
+def apply(
+    connection: sqlite3.Connection,
+    log: int,
+    base: int,
+    records: list[tuple[int, Record]],
+    names: Names,
+) -> None:
+    """Apply the records of one segment, given with their offsets in it; it begins at `base`.
+
+    A record that cannot be kept is put into `rejected`, and never holds up the others.
+    """
+    connection.execute("SAVEPOINT batch")
+    try:
+        batch = _Batch(connection, log, base, names)
+        batch.take_all(records)
+        batch.flush()
+    except _NOT_QUICKLY:
+        connection.execute("ROLLBACK TO batch")
+        names.forget()
+        for record in records:
+            _apply_one(connection, log, base, record, names)
+    connection.execute("RELEASE batch")
+
+
+def _apply_one(
+    connection: sqlite3.Connection, log: int, base: int, record: tuple[int, Record], names: Names
+) -> None:
+    connection.execute("SAVEPOINT one")
+    try:
+        batch = _Batch(connection, log, base, names, careful=True)
+        batch.take_all([record])
+        batch.flush()
+    except _REFUSALS as error:
+        connection.execute("ROLLBACK TO one")
+        names.forget()
+        reject(connection, log, base + record[0], f"{type(error).__name__}: {error}", record[1])
+    connection.execute("RELEASE one")
+
+
+def reject(
+    connection: sqlite3.Connection, log: int, position: int, reason: str, record: Record
+) -> None:
+    """Put a record aside that the store cannot keep."""
+    connection.execute(
+        "INSERT OR IGNORE INTO rejected (log, position, reason, payload) VALUES (?, ?, ?, ?)",
+        (log, position, reason, _payload_of(record)),
+    )
+
+
+class _Batch:
+    """Records of one log on their way into the database.
+
+    `careful` looks for every run in the database before it is taken for new.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        log: int,
+        base: int,
+        names: Names,
+        *,
+        careful: bool = False,
+    ) -> None:
+        self.connection, self.log, self.base, self.names = connection, log, base, names
+        self.careful = careful
+        self.known = names.of(log)
+        self.fresh: dict[bytes, TaskRunCreated] = {}
+        self.plain: dict[bytes, tuple[Any, ...]] = {}
+        self.plain_tags: list[tuple[str, bytes]] = []
+        self.tasks: dict[bytes, Growing] = {}
+        self.flows: dict[bytes, Growing] = {}
+        self.lines: list[tuple[Any, ...]] = []
+        self.counts = Counts()
+        self.takers: dict[type, Callable[[int, Any], None]] = {
+            TaskRunCreated: self._task_created,
+            TaskRunCompleted: self._task_completed,
+            TaskRunChanged: self._task_changed,
+            TaskRunCarried: self._task_carried,
+            FlowRunCreated: self._flow_created,
+            FlowRunChanged: self._flow_changed,
+            FlowRunCarried: self._flow_carried,
+            LineLogged: self._line_logged,
+            TaskDefined: self._task_defined,
+            FlowDefined: self._flow_defined,
+            Gap: self._gap,
+        }
+
+    def take_all(self, records: Iterable[tuple[int, Record]]) -> None:
+        """Take the records in order; those that are no facts (headers) say nothing here."""
+        takers = self.takers
+        for at, record in records:
+            taker = takers.get(type(record))
+            if taker is None:
+                continue
+            try:
+                taker(at, record)
+            except Refused as refusal:
+                reject(self.connection, self.log, self.base + at, str(refusal), record)
+
+    def flush(self) -> None:
+        """Write everything taken so far."""
+        for run in list(self.fresh):
+            self._task(run)
+        self._flush_plain()
+        self._flush_lives(self.tasks, INSERT_TASK_RUN, REPLACE_TASK_RUN, "task_run_tag")
+        self._flush_lives(self.flows, INSERT_FLOW_RUN, REPLACE_FLOW_RUN, "flow_run_tag")
+        if self.lines:
+            self.connection.executemany(INSERT_LINE, self.lines)
+            self.lines = []
+        self.counts.write(self.connection)
+
+    # task runs --------------------------------------------------------------------------------
+
+    def _task_created(self, at: int, record: TaskRunCreated) -> None:
+        del at
+        run = record.run
+        if not record.running or self.careful or run in self.tasks:
+            self._begin_task(record)
+        elif not self.known.is_deleted(run, record.flow_run):
+            _check_id(run)
+            if run in self.fresh or run in self.plain:
+                raise _SeenBefore
+            self.fresh[run] = record
+
+    def _task_completed(self, at: int, record: TaskRunCompleted) -> None:
+        del at
+        run = record.run
+        created = self.fresh.pop(run, None)
+        if created is None or record.sequence != 2 or record.fence != created.fence:
+            if created is not None:
+                self.fresh[run] = created
+            self._enter_task(
+                record.run, Entry(record.fence, record.sequence, COMPLETED, None, record.at)
+            )
+            return
+        self.plain[run] = (
+            run,
+            self.log,
+            self.known.tasks.get(created.task),
+            created.flow_run,
+            created.parent,
+            created.name,
+            created.at,
+            record.at,
+            record.fence,
+            _tags_text(created.tags),
+        )
+        if created.tags:
+            self.plain_tags += [(tag, run) for tag in created.tags]
+        self.counts.add(created.flow_run, created.at, COMPLETED)
+
+    def _task_changed(self, at: int, record: TaskRunChanged) -> None:
+        del at
+        self._enter_task(record.run, _entry(record))
+
+    def _enter_task(self, run: bytes, entry: Entry) -> None:
+        if not self.known.is_deleted(run, None):
+            self._task(run).enter(entry, self.log)
+
+    def _task_carried(self, at: int, record: TaskRunCarried) -> None:
+        del at
+        created = record.created
+        growing = self._begin_task(created, look=True)
+        if growing is not None:
+            entry = Entry(
+                created.fence, record.sequence, _type(record.type), record.name, record.at
+            )
+            growing.carry(entry, record.attempt, self.log)
+
+    def _begin_task(self, record: TaskRunCreated, *, look: bool = False) -> Growing | None:
+        run = record.run
+        if self.known.is_deleted(run, record.flow_run):
+            return None
+        _check_id(run)
+        if self.careful or look:
+            growing = self._task(run)
+        else:
+            growing = self.tasks.get(run) or self.tasks.setdefault(
+                run, Growing(TaskLife(run, self.log), None)
+            )
+        row = growing.row
+        if row.name is None and isinstance(row, TaskLife):
+            _describe(row, record)
+            row.task, row.flow_run = self.known.tasks.get(record.task), record.flow_run
+        _begin(growing, record, self.log)
+        return growing
+
+    def _task(self, run: bytes) -> Growing:
+        growing = self.tasks.get(run)
+        if growing is not None:
+            return growing
+        created = self.fresh.pop(run, None)
+        if created is not None:
+            growing = self.tasks[run] = Growing(TaskLife(run, self.log), None)
+            row = growing.row
+            assert isinstance(row, TaskLife)
+            _describe(row, created)
+            row.task, row.flow_run = self.known.tasks.get(created.task), created.flow_run
+            _begin(growing, created, self.log)
+            return growing
+        if run in self.plain:
+            self._flush_plain()
+        _check_id(run)
+        growing = self.tasks[run] = self._load(LOAD_TASK_RUN, TaskLife, run)
+        return growing
+
+    # flow runs --------------------------------------------------------------------------------
+
+    def _flow_created(self, at: int, record: FlowRunCreated) -> None:
+        del at
+        self._begin_flow(record)
+
+    def _flow_changed(self, at: int, record: FlowRunChanged) -> None:
+        del at
+        if self.known.is_deleted(record.run, None):
+            return
+        growing = self._flow(record.run)
+        growing.enter(_entry(record), self.log)
+        last = growing.entries[-1]
+        if last.type in TERMINAL and last.sequence == record.sequence:
+            # What is open below it now is closed; a record of theirs that comes later reopens them.
+            self.flush()
+            close_children(self.connection, self.log, record.run, record.at)
+
+    def _flow_carried(self, at: int, record: FlowRunCarried) -> None:
+        del at
+        created = record.created
+        growing = self._begin_flow(created)
+        if growing is not None:
+            entry = Entry(
+                created.fence, record.sequence, _type(record.type), record.name, record.at
+            )
+            growing.carry(entry, record.attempt, self.log)
+
+    def _begin_flow(self, record: FlowRunCreated) -> Growing | None:
+        if self.known.is_deleted(record.run, record.parent_flow_run):
+            return None
+        growing = self._flow(record.run)
+        row = growing.row
+        if row.name is None and isinstance(row, FlowLife):
+            _describe(row, record)
+            row.flow = self.known.flows.get(record.flow)
+            row.parent_flow_run, row.parameters = record.parent_flow_run, record.parameters
+        _begin(growing, record, self.log)
+        return growing
+
+    def _flow(self, run: bytes) -> Growing:
+        growing = self.flows.get(run)
+        if growing is None:
+            _check_id(run)
+            growing = self.flows[run] = self._load(LOAD_FLOW_RUN, FlowLife, run)
+        return growing
+
+    # the rest ---------------------------------------------------------------------------------
+
+    def _line_logged(self, at: int, record: LineLogged) -> None:
+        if self.known.deleted and (
+            record.flow_run in self.known.deleted or record.task_run in self.known.deleted
+        ):
+            return
+        self.lines.append(
+            (
+                self.log,
+                self.base + at,
+                record.flow_run,
+                record.task_run,
+                record.at,
+                record.level,
+                record.logger,
+                record.message,
+            )
+        )
+
+    def _task_defined(self, at: int, record: TaskDefined) -> None:
+        del at
+        self.names.define_task(self.log, record)
+
+    def _flow_defined(self, at: int, record: FlowDefined) -> None:
+        del at
+        self.names.define_flow(self.log, record)
+
+    def _gap(self, at: int, record: Gap) -> None:
+        self.connection.execute(
+            "INSERT OR IGNORE INTO gap (log, position, records, lines, first_at, last_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (self.log, self.base + at, record.count, record.lines, record.first, record.last),
+        )
+
+    def _load(self, statement: str, kind: type[Life], run: bytes) -> Growing:
+        found = self.connection.execute(statement, (run,)).fetchone()
+        if found is None:
+            return Growing(kind(run, self.log), None)
+        *values, number, name = found
+        return Growing(kind(*values), (number, name))
+
+    def _flush_plain(self) -> None:
+        if not self.plain:
+            return
+        done = self.connection.executemany(INSERT_PLAIN_TASK_RUN, self.plain.values())
+        if done.rowcount != len(self.plain):
+            raise _SeenBefore
+        self._tag("task_run_tag", self.plain_tags)
+        self.plain, self.plain_tags = {}, []
+
+    def _flush_lives(
+        self, lives: dict[bytes, Growing], insert: str, replace: str, tag_table: str
+    ) -> None:
+        new, old, tags = [], [], []
+        for growing in lives.values():
+            if not growing.entries:
+                continue  # all that was said of it was refused
+            row = growing.row
+            present = growing.settle()
+            row.state = self.names.state(present.type, present.name)
+            row.shown = row.state if row.mark is None else row.shown
+            self._recount(growing)
+            if growing.before is None:
+                new.append(_columns_of(row))
+            else:
+                old.append(_columns_of(row))
+            if row.tags is not None:
+                tags += [(tag, row.id) for tag in msgspec.json.decode(row.tags)]
+        if new:
+            self.connection.executemany(insert, new)
+        if old:
+            self.connection.executemany(replace, old)
+        self._tag(tag_table, tags)
+        lives.clear()
+
+    def _tag(self, table: str, tags: list[tuple[str, bytes]]) -> None:
+        if tags:
+            self.connection.executemany(
+                f"INSERT OR IGNORE INTO {table} (tag, run) VALUES (?, ?)",  # noqa: S608 - our names
+                tags,
+            )
+
+    def _recount(self, growing: Growing) -> None:
+        row = growing.row
+        if not isinstance(row, TaskLife):
+            return
+        if growing.before is not None:
+            self.counts.add(*growing.before, -1)
+        self.counts.add(row.flow_run, row.created, row.shown)
+
+
+def _entry(record: TaskRunChanged | FlowRunChanged) -> Entry:
+    return Entry(
+        record.fence,
+        record.sequence,
+        _type(record.type),
+        record.name,
+        record.at,
+        record.message,
+        record.scheduled,
+    )
+
+
+def _begin(growing: Growing, record: TaskRunCreated | FlowRunCreated, log: int) -> None:
+    growing.enter(Entry(record.fence, 0, PENDING, None, record.at), log)
+    if record.running:
+        growing.enter(Entry(record.fence, 1, RUNNING, None, record.at), log)
+
+
+def _describe(row: Life, record: TaskRunCreated | FlowRunCreated) -> None:
+    row.name, row.parent, row.created = record.name, record.parent, record.at
+    row.tags = _tags_text(record.tags)
+
+
+def _tags_text(tags: tuple[str, ...]) -> str | None:
+    return _json(sorted(set(tags))).decode() if tags else None
+
+
+def _check_id(run: bytes) -> None:
+    if len(run) != _ID:
+        raise Refused(f"a run's id has {_ID} bytes, not {len(run)}")
+
+
+def _type(number: int) -> int:
+    if not 0 <= number < len(TYPES):
+        raise Refused(f"{number} is not the number of a state type")
+    return number

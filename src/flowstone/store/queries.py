@@ -1,0 +1,204 @@
+"""Reads the store of a home: `with open_store(home) as store: store.flow_runs(RunFilter())`."""
+
+from __future__ import annotations
+
+import sqlite3
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from flowstone.core.states import CRASHED, DEFAULT_NAMES, TYPES
+from flowstone.store.collector import Collected, collect
+from flowstone.store.database import connect_reader, empty_reader
+from flowstone.store.deleting import delete_flow_run
+from flowstone.store.finding import find
+from flowstone.store.lives import entries_before
+from flowstone.store.rows import (
+    FlowRunRow,
+    LineRow,
+    LogStatus,
+    RunFilter,
+    StateEntry,
+    TaskRunRow,
+)
+from flowstone.store.selecting import FLOW_RUNS, TASK_RUNS, select
+from flowstone.store.status import status_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_EVERY_RUN = RunFilter()
+
+
+def open_store(home: Path, *, collect_first: bool = True) -> Store:
+    """Open the store of a home to read it, brought up to its logs first.
+
+    `store.collected.as_of` tells when the answers are not of now, and `reason` why.
+    """
+    collected = collect(home) if collect_first else None
+    try:
+        connection = connect_reader(home)
+    except FileNotFoundError:
+        connection = empty_reader()
+    return Store(home, connection, collected)
+
+
+class Store:
+    """What is known of the runs of a home."""
+
+    def __init__(
+        self, home: Path, connection: sqlite3.Connection, collected: Collected | None
+    ) -> None:
+        self.home = home
+        self.collected = collected
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._connection.close()
+
+    @property
+    def as_of(self) -> int | None:
+        """Since when the answers may lack something (0: ever), None where they are of now."""
+        return self.collected.as_of if self.collected else None
+
+    def flow_runs(
+        self,
+        filter: RunFilter = _EVERY_RUN,  # noqa: A002 - as its callers name it
+        limit: int = 20,
+        before: bytes | None = None,
+    ) -> list[FlowRunRow]:
+        """Return flow runs, newest first; `limit` 0 is all, `before` goes on behind an id.
+
+        With `flow_run` the filter wants the subflow runs of that run.
+        """
+        return select(self._connection, FLOW_RUNS, filter, limit, before)
+
+    def task_runs(
+        self,
+        filter: RunFilter = _EVERY_RUN,  # noqa: A002 - as its callers name it
+        limit: int = 20,
+        before: bytes | None = None,
+    ) -> list[TaskRunRow]:
+        """Return task runs, newest first; `limit` 0 is all, `before` goes on behind an id."""
+        return select(self._connection, TASK_RUNS, filter, limit, before)
+
+    def find_flow_run(self, text: str) -> FlowRunRow:
+        """Return the flow run with that id, beginning of an id, or name.
+
+        Raises `RunNotFound` or `AmbiguousRun`.
+        """
+        return find(self._connection, FLOW_RUNS, text)
+
+    def find_task_run(self, text: str, flow_run: bytes | None = None) -> TaskRunRow:
+        """Return the task run with that id, beginning of an id, or name, of a flow run or of all.
+
+        Raises `RunNotFound` or `AmbiguousRun`.
+        """
+        return find(self._connection, TASK_RUNS, text, flow_run)
+
+    def history(self, row: FlowRunRow | TaskRunRow) -> list[StateEntry]:
+        """Return the states that a run was in, oldest first; a verdict on it comes last."""
+        table = "flow_run" if isinstance(row, FlowRunRow) else "task_run"
+        found = self._connection.execute(
+            "SELECT history, fence, sequence, created, started, at, message, state.type, "  # noqa: S608
+            f"state.name, mark, mark_at, mark_message FROM {table} run "
+            "JOIN state ON state.ref = run.state WHERE run.id = ?",
+            (row.id,),
+        ).fetchone()
+        if found is None:
+            return []
+        history, fence, sequence, created, started, at, message = found[:7]
+        number, name, mark, mark_at, mark_message = found[7:]
+        states = [
+            _state(one.type, one.name, one.at, one.message)
+            for one in entries_before(history, fence, sequence, created, started)
+        ]
+        states.append(_state(number, name, at, message))
+        if mark is not None:
+            states.append(_state(CRASHED, None, mark_at, mark_message))
+        return states
+
+    def task_counts(self, flow_run: bytes) -> dict[str, int]:
+        """Return how many task runs of a flow run are in each state, by the states' names."""
+        counts: dict[str, int] = {}
+        for name, runs in self._connection.execute(
+            "SELECT state.name, runs FROM task_count JOIN state ON state.ref = task_count.state "
+            "WHERE flow_run = ? AND runs > 0 ORDER BY state.type, state.name",
+            (flow_run,),
+        ):
+            counts[name] = counts.get(name, 0) + runs
+        return counts
+
+    def lines(
+        self,
+        flow_run: bytes | None = None,
+        task_run: bytes | None = None,
+        level: int = 0,
+        limit: int = 0,
+        *,
+        tail: bool = False,
+    ) -> list[LineRow]:
+        """Return log lines in the order of time: of a flow run and its task runs, or a task run.
+
+        `level` is the lowest to show; `limit` 0 is all; with `tail` the last ones are kept.
+        """
+        conditions, values = ["line.level >= ?"], [level]
+        values_of: list[Any] = list(values)
+        if flow_run is not None:
+            conditions.append("line.flow_run = ?")
+            values_of.append(flow_run)
+        if task_run is not None:
+            conditions.append("line.task_run = ?")
+            values_of.append(task_run)
+        order = "DESC" if tail else "ASC"
+        rows = self._connection.execute(
+            "SELECT line.at, line.level, line.logger, line.message, line.flow_run, "  # noqa: S608
+            "line.task_run, owner.name, run.name FROM log_line line "
+            "LEFT JOIN flow_run owner ON owner.id = line.flow_run "
+            "LEFT JOIN task_run run ON run.id = line.task_run "
+            f"WHERE {' AND '.join(conditions)} "
+            f"ORDER BY line.at {order}, line.log {order}, line.position {order} LIMIT ?",
+            [*values_of, limit or -1],
+        )
+        found = [_line(row) for row in rows]
+        return found[::-1] if tail else found
+
+    def delete_flow_run(self, flow_run: bytes) -> int:
+        """Delete a flow run and everything below it; return how many runs that were.
+
+        Raises `RunNotFound`, and `RunStillOpen` while it is open and its owner alive.
+        """
+        return delete_flow_run(self.home, flow_run)
+
+    def status(self) -> LogStatus:
+        """Return how it stands with the logs."""
+        return status_of(self._connection, self.home, self.collected)
+
+
+def _state(number: int, name: str | None, at: int, message: str | None) -> StateEntry:
+    return StateEntry(TYPES[number].value, name or DEFAULT_NAMES[number], at, message)
+
+
+def _line(row: tuple[Any, ...]) -> LineRow:
+    at, level, logger, message, flow_run, task_run, flow_run_name, task_run_name = row
+    return LineRow(
+        at=at,
+        level=level,
+        logger=logger,
+        message=message,
+        flow_run=flow_run,
+        task_run=task_run,
+        flow_run_name=flow_run_name,
+        task_run_name=task_run_name,
+    )

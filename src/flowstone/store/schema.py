@@ -1,0 +1,61 @@
+"""Brings a database to the schema of this version: numbered SQL files, applied in order."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from flowstone.store.errors import NewerDatabase, NotADatabase
+
+APPLICATION = 0x464C_5354
+"""What the header of a database of ours says it belongs to ("FLST")."""
+VERSION = 1
+"""The newest schema that this version knows: the number of its last migration."""
+_FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
+
+
+def version_of(connection: sqlite3.Connection, path: str) -> int:
+    """Return the schema version of the database at `path`.
+
+    Raises `NotADatabase` for a file that is none of ours and `NewerDatabase` for one that this
+    version cannot read.
+    """
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
+        raise NotADatabase(
+            f"{path} is not a database ({error}). Move it away; the logs that are still there are "
+            "then read into a new one."
+        ) from error
+    if application != APPLICATION:
+        raise NotADatabase(
+            f"{path} is a database, but not one of Flowstone. Move it away, or set FLOWSTONE_HOME "
+            "to another directory."
+        )
+    if version > VERSION:
+        raise NewerDatabase(
+            f"{path} has schema version {version}; this Flowstone knows versions up to {VERSION}. "
+            "Upgrade Flowstone to read it; nothing was changed."
+        )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Apply the migrations after `version`, each in a transaction of its own."""
+    for name in sorted(os.listdir(_FOLDER)):
+        number = int(name[:4])
+        if name.endswith(".sql") and number > version:
+            with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
+                script = file.read()
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
+            )
+
+
+def build(connection: sqlite3.Connection) -> None:
+    """Make the whole schema in an empty database."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    migrate(connection, 0)

@@ -1,0 +1,76 @@
+"""The SQL of the store that more than one step uses, under names."""
+
+from __future__ import annotations
+
+from flowstone.store.lives import FlowLife, Life, TaskLife
+
+
+def _columns(kind: type[Life]) -> str:
+    return ", ".join(kind.__struct_fields__)
+
+
+def _insert(table: str, kind: type[Life]) -> str:
+    marks = ", ".join("?" * len(kind.__struct_fields__))
+    return f"INSERT INTO {table} ({_columns(kind)}) VALUES ({marks})"  # noqa: S608 - our names
+
+
+def _replace(table: str, kind: type[Life]) -> str:
+    changes = ", ".join(f"{name} = excluded.{name}" for name in kind.__struct_fields__[1:])
+    return f"{_insert(table, kind)} ON CONFLICT (id) DO UPDATE SET {changes}"
+
+
+def _load(table: str, kind: type[Life]) -> str:
+    return (
+        f"SELECT {', '.join('run.' + name for name in kind.__struct_fields__)}, "  # noqa: S608
+        f"state.type, state.name FROM {table} run JOIN state ON state.ref = run.state "
+        "WHERE run.id = ?"
+    )
+
+
+INSERT_TASK_RUN = _insert("task_run", TaskLife)
+REPLACE_TASK_RUN = _replace("task_run", TaskLife)
+LOAD_TASK_RUN = _load("task_run", TaskLife)
+INSERT_FLOW_RUN = _insert("flow_run", FlowLife)
+REPLACE_FLOW_RUN = _replace("flow_run", FlowLife)
+LOAD_FLOW_RUN = _load("flow_run", FlowLife)
+
+# The run that most runs are: Pending and Running when created (?7), Completed (?8) without a word.
+INSERT_PLAIN_TASK_RUN = """
+    INSERT OR IGNORE INTO task_run
+        (id, log, task, flow_run, parent, name, created, started, at,
+         state, shown, is_open, fence, sequence, attempt, tags)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 3, 3, 0, ?9, 2, 1, ?10)
+"""
+
+INSERT_LINE = """
+    INSERT OR IGNORE INTO log_line
+        (log, position, flow_run, task_run, at, level, logger, message)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+ADD_TASK_COUNT = """
+    INSERT INTO task_count (flow_run, state, runs) VALUES (?, ?, ?)
+    ON CONFLICT (flow_run, state) DO UPDATE SET runs = runs + excluded.runs
+"""
+
+ADD_TASK_HOUR = """
+    INSERT INTO task_hour (hour, state, runs) VALUES (?, ?, ?)
+    ON CONFLICT (hour, state) DO UPDATE SET runs = runs + excluded.runs
+"""
+
+OPEN_TASK_RUNS_OF_LOG = (
+    "SELECT id, flow_run, created, shown FROM task_run WHERE log = ? AND is_open = 1"
+)
+OPEN_TASK_RUNS_OF_FLOW_RUN = OPEN_TASK_RUNS_OF_LOG + " AND flow_run = ?"
+OPEN_FLOW_RUNS_OF_LOG = "SELECT id FROM flow_run WHERE log = ? AND is_open = 1"
+OPEN_FLOW_RUNS_OF_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND parent_flow_run = ?"
+MARK_TASK_RUN = """
+    UPDATE task_run SET is_open = 0, shown = 6, mark = ?1,
+        mark_at = CASE WHEN at > ?2 THEN at ELSE ?2 END, mark_message = ?3
+    WHERE id = ?4
+"""
+MARK_FLOW_RUN = """
+    UPDATE flow_run SET is_open = 0, shown = 6, mark = ?1,
+        mark_at = CASE WHEN at > ?2 THEN at ELSE ?2 END, mark_message = ?3
+    WHERE id = ?4
+"""

@@ -1,0 +1,62 @@
+"""What a database holds, in a form that is the same however and in whatever steps it came there."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from flowstone.store.database import database_path
+
+_QUERIES = {
+    "task_run": """
+        SELECT hex(run.id), hex(log.id), task.name, hex(flow_run), run.name, run.tags,
+               run.created, started, at, own.name, shown.name, is_open, fence, sequence, attempt,
+               message, scheduled, hex(history), mark, mark_message
+        FROM task_run run JOIN log ON log.ref = run.log LEFT JOIN task ON task.ref = run.task
+        JOIN state own ON own.ref = run.state JOIN state shown ON shown.ref = run.shown
+        ORDER BY run.id""",
+    "flow_run": """
+        SELECT hex(run.id), hex(log.id), flow.name, hex(parent_flow_run), run.name, run.tags,
+               run.created, started, at, own.name, shown.name, is_open, fence, sequence, attempt,
+               message, scheduled, hex(history), mark, mark_message, parameters
+        FROM flow_run run JOIN log ON log.ref = run.log LEFT JOIN flow ON flow.ref = run.flow
+        JOIN state own ON own.ref = run.state JOIN state shown ON shown.ref = run.shown
+        ORDER BY run.id""",
+    "line": """
+        SELECT hex(log.id), position, hex(flow_run), hex(task_run), at, level, logger, message
+        FROM log_line JOIN log ON log.ref = log_line.log ORDER BY 1, 2""",
+    "count": """
+        SELECT hex(flow_run), state.name, runs FROM task_count
+        JOIN state ON state.ref = task_count.state WHERE runs <> 0 ORDER BY 1, 2""",
+    "hour": """
+        SELECT hour, state.name, runs FROM task_hour
+        JOIN state ON state.ref = task_hour.state WHERE runs <> 0 ORDER BY 1, 2""",
+    "tag": "SELECT tag, hex(run) FROM task_run_tag ORDER BY 1, 2",
+    "rejected": """
+        SELECT hex(log.id), position, reason FROM rejected JOIN log ON ref = log ORDER BY 1, 2""",
+    "gap": "SELECT hex(log.id), position, records, lines FROM gap JOIN log ON ref = log ORDER BY 1",
+    "damage": """
+        SELECT hex(log.id), segment, position, length, reason FROM damage
+        JOIN log ON ref = log ORDER BY 1, 2, 3""",
+    "integrity": "PRAGMA integrity_check",
+}
+_COUNTED = {
+    "count": """
+        SELECT hex(flow_run), state.name, count(*) FROM task_run
+        JOIN state ON state.ref = shown WHERE flow_run IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""",
+    "hour": """
+        SELECT created / 3600000000000, state.name, count(*) FROM task_run
+        JOIN state ON state.ref = shown GROUP BY 1, 2 ORDER BY 1, 2""",
+}
+
+
+def contents(home: Path) -> dict[str, list[Any]]:
+    """Return everything, having checked that each count equals its rows."""
+    with contextlib.closing(sqlite3.connect(database_path(home))) as connection:
+        found = {name: connection.execute(query).fetchall() for name, query in _QUERIES.items()}
+        for name, query in _COUNTED.items():
+            assert found[name] == connection.execute(query).fetchall()
+    assert found["integrity"] == [("ok",)]
+    return found
