@@ -54,6 +54,11 @@ def check_hooks(kind: str, option: str, hooks: Any) -> list[Hook]:
     return found
 
 
+def expect_prints() -> None:
+    """Make sure that what is printed can be sent to a run's log; only programs that ask pay."""
+    import_module("flowstone.drive.capture").redirect_print()
+
+
 def check_run_name(option: str, name: object) -> Any:
     """Return the template or function. Raises `TypeError` for anything else."""
     if name is not None and not isinstance(name, str) and not callable(name):

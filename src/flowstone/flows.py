@@ -19,7 +19,6 @@ from flowstone.core.runs import FlowRun
 from flowstone.core.states import State
 from flowstone.drive.awaiting import AWAITING
 from flowstone.drive.blocking import BLOCKING, finish
-from flowstone.drive.capture import redirect_print
 from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env
 from flowstone.exceptions import InvalidNameError
@@ -74,7 +73,7 @@ class Flow(Generic[P, R]):
         self.should_validate_parameters = bool(options.get("validate_parameters", True))
         self.log_prints = options.get("log_prints")
         if self.log_prints:
-            redirect_print()
+            declaring.expect_prints()
         hooks = functools.partial(declaring.check_hooks, "flow")
         self.on_running_hooks = hooks("on_running", options.get("on_running"))
         self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))

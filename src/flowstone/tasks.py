@@ -24,7 +24,6 @@ from flowstone.core.runs import TaskRun
 from flowstone.core.states import State
 from flowstone.drive.awaiting import AWAITING
 from flowstone.drive.blocking import BLOCKING, finish
-from flowstone.drive.capture import redirect_print
 from flowstone.engine.ops import Env
 from flowstone.engine.task_run import task_run
 from flowstone.wiring import PROCESS
@@ -76,7 +75,7 @@ class Task(Generic[P, R]):
         self.run_name = declaring.check_run_name("task_run_name", options.get("task_run_name"))
         self.log_prints = options.get("log_prints")
         if self.log_prints:
-            redirect_print()
+            declaring.expect_prints()
         hooks = functools.partial(declaring.check_hooks, "task")
         self.on_running_hooks = hooks("on_running", options.get("on_running"))
         self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
-import stat
 import time
-import warnings
+from importlib import import_module
+from threading import RLock
+from typing import TYPE_CHECKING
 
-from flowstone.core.ids import IdSource
-from flowstone.drive import capture, console
-from flowstone.drive.reporting import LoggingReporter
 from flowstone.engine.ops import Env
-from flowstone.log.writer import LogWriter
 from flowstone.settings import Settings, load
-from flowstone.version import __version__
+
+if TYPE_CHECKING:
+    from flowstone.log.writer import LogWriter
+
+_logger = logging.getLogger("flowstone")
+_MANY_SEGMENTS = 4
+_MANY_LOGS = 100
+_LONG = 2.0
 
 
 class Process:
@@ -24,7 +29,9 @@ class Process:
         self.env: Env | None = None
         self.log: LogWriter | None = None
         self._settings: Settings | None = None
+        self._lock = RLock()
         self._watches_forks = False
+        self._began = time.monotonic()
 
     @property
     def settings(self) -> Settings:
@@ -35,36 +42,16 @@ class Process:
 
     def start(self) -> Env:
         """Return the surroundings, made at the first call and after a fork."""
-        if self.env is not None:
+        with self._lock:
+            if self.env is None:
+                starting = import_module("flowstone.starting")
+                env, self.log = starting.start(self.settings, lambda: self.log)
+                if not self._watches_forks:
+                    self._watches_forks = True
+                    os.register_at_fork(after_in_child=self._forked)
+                    atexit.register(self._ended)
+                self.env = env
             return self.env
-        settings = self.settings
-        console.install(settings.logging.level, colors=settings.logging.colors)
-        capture.capture_logging(lambda: self.log)
-        ids = IdSource(os.urandom(16))
-        home = writable_home(settings.home)
-        self.log = log = LogWriter(
-            os.path.join(home, "logs"),
-            ids.new(time.time_ns()),
-            version=__version__,
-            sync=settings.log.sync,
-            segment_bytes=settings.log.segment_bytes,
-            backlog_bytes=settings.log.buffer_bytes,
-        )
-        if settings.logging.log_prints:
-            capture.redirect_print()
-        if not self._watches_forks:
-            self._watches_forks = True
-            os.register_at_fork(after_in_child=self._forked)
-            atexit.register(self._ended)
-        self.env = Env(
-            log=log,
-            report=LoggingReporter(),
-            now=time.time_ns,
-            draw=_draw,
-            new_id=ids.new,
-            log_prints=settings.logging.log_prints,
-        )
-        return self.env
 
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
@@ -75,56 +62,30 @@ class Process:
         if self.log is not None:
             self.log.abandon()
         self.env = self.log = None
+        self._lock = RLock()
 
     def _ended(self) -> None:
-        if self.log is not None:
-            self.log.last_words()
+        if self.log is None:
+            return
+        self.log.last_words()
+        home, logs = os.path.split(self.log.directory)
+        if _is_untidy(self.log.directory, self.log.id.hex(), time.monotonic() - self._began):
+            # By its path, because the store lies above this layer and is loaded by few.
+            collector = import_module("flowstone.store.collector")
+            try:
+                collector.tidy(home)
+            except Exception as error:  # noqa: BLE001  tidying is a courtesy; the records are safe
+                _logger.debug("%s in %s could not be collected: %s", logs, home, error)
 
 
 PROCESS = Process()
 
 
-def writable_home(home: str) -> str:
-    """Return the directory to record in: `home`, or where that cannot be written a private one.
-
-    Makes the directory (mode 0700) where it is missing; warns once where it falls back.
-    """
+def _is_untidy(directory: str, own: str, lived: float) -> bool:
+    """Whether so much waits to be collected that an ending process should lend a hand."""
     try:
-        _make_home(home)
-    except OSError as error:
-        fallback = os.path.join(
-            os.environ.get("TMPDIR", "/tmp"),  # noqa: S108  made private and checked below
-            f"flowstone-{os.getuid()}",
-        )
-        try:
-            _make_home(fallback)
-            _check_private(fallback)
-        except OSError:
-            return home  # the log says that it cannot be written, and keeps records in memory
-        warnings.warn(
-            f"The home {home} cannot be written ({error.strerror}); runs are recorded in "
-            f"{fallback}. To see them: FLOWSTONE_HOME={fallback} flowstone flow-run ls",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return fallback
-    return home
-
-
-def _make_home(home: str) -> None:
-    logs = os.path.join(home, "logs")
-    os.makedirs(home, mode=0o700, exist_ok=True)
-    os.makedirs(logs, mode=0o700, exist_ok=True)
-    if not os.access(logs, os.W_OK | os.X_OK):
-        raise PermissionError(13, "Permission denied", logs)
-
-
-def _check_private(path: str) -> None:
-    found = os.lstat(path)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(13, "Somebody else could write there", path)
-
-
-def _draw() -> float:
-    """Return a random number from [0, 1). The module `random` would cost each start 2 ms."""
-    return int.from_bytes(os.urandom(7), "big") / (1 << 56)
+        names = os.listdir(directory)
+    except OSError:
+        return False
+    own_segments = sum(name.startswith(own) for name in names)
+    return own_segments >= _MANY_SEGMENTS or (lived > _LONG and len(names) > _MANY_LOGS)

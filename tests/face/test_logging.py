@@ -86,6 +86,22 @@ def test_a_failure_shows_the_users_frames_only(terminal):
     assert "ERROR   | Task run 'fail-0' - Finished in state Failed(" in shown
 
 
+def test_a_failure_that_is_tried_again_shows_its_place_and_the_last_one_its_traceback(terminal):
+    @task(retries=1, retry_delay_seconds=0.001)
+    def fail():
+        raise ValueError("x")
+
+    fail(return_state=True)
+    first, last = terminal.getvalue().split("Traceback (most recent call last)")
+    assert re.search(
+        r"INFO    \| Task run 'fail' - Task run failed with exception: ValueError\('x'\) - "
+        r"Retry 1/1 will start 0.001 second\(s\) from now \(at test_logging.py:\d+, in fail\)",
+        first,
+    )
+    assert "Retries are exhausted" in first
+    assert 'raise ValueError("x")' in last
+
+
 def test_an_error_that_goes_up_through_a_flow_shows_its_traceback_once(terminal):
     @task
     def fail():

@@ -14,7 +14,9 @@ from flowstone.log.records import FORMAT, Record
 PAGE = (Path(__file__).parents[2] / "docs" / "log-format.md").read_text()
 SECTIONS = {
     int(number): section
-    for heading, section in re.findall(r"^### (\d.*?)$(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    for heading, section in re.findall(
+        r"^### (\d.*?)$(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL
+    )
     for number in re.findall(r"\d+", heading)
 }
 

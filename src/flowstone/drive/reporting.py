@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from types import TracebackType
 from typing import Any
 
 from flowstone.core.context import FlowContext, RunContext
@@ -51,24 +53,21 @@ class LoggingReporter:
             logger.log(level, "%s", _closing(context), extra={"send_to_api": keep})
 
     def failed(self, context: RunContext, error: BaseException, suffix: str) -> None:
-        """Say what failed, with the traceback unless the flow's task has shown it already."""
-        kind = context.spec.kind
-        level = logging.INFO if "will start" in suffix else logging.ERROR
-        exc_info = None
+        """Say what failed: with its place if it is tried again, with its traceback if it is not.
+
+        An error that goes up through several runs of a flow run shows its traceback once.
+        """
+        logger, theirs = log_for(context), user_frames(error.__traceback__)
+        message = "%s run failed with exception: %s%s"
+        if " will start " in suffix:
+            logger.info(message, context.spec.kind, _short(error), suffix + _place(theirs))
+            return
         flow = context.flow.run.key if context.flow is not None else None
-        if level == logging.INFO or flow is None or getattr(error, TOLD, None) != flow:
-            theirs = user_frames(error.__traceback__)
-            exc_info = (type(error), error, theirs) if theirs is not None else None
-        if level == logging.ERROR:
-            _remember_told(error, flow)
-        log_for(context).log(
-            level,
-            "%s run failed with exception: %s%s",
-            kind,
-            _short(error),
-            suffix,
-            exc_info=exc_info,
-        )
+        exc_info = None
+        if theirs is not None and (flow is None or getattr(error, TOLD, None) != flow):
+            exc_info = (type(error), error, theirs)
+        _remember_told(error, flow)
+        logger.error(message, context.spec.kind, _short(error), suffix, exc_info=exc_info)
 
     def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:
         """Say which hook runs."""
@@ -120,6 +119,16 @@ def _short(error: BaseException) -> str:
     except Exception:  # noqa: BLE001  a user's exception may have any __repr__
         return type(error).__name__
     return text if len(text) <= 500 else f"{text[:500]}…"
+
+
+def _place(start: TracebackType | None) -> str:
+    """Return where an error was raised, in a few words."""
+    if start is None:
+        return ""
+    while start.tb_next is not None:
+        start = start.tb_next
+    code = start.tb_frame.f_code
+    return f" (at {os.path.basename(code.co_filename)}:{start.tb_lineno}, in {code.co_name})"
 
 
 def _name(hook: Any) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
@@ -29,9 +29,6 @@ from flowstone.store.database import (
 from flowstone.store.logs import LogRow
 from flowstone.store.names import Names
 from flowstone.store.segments import LogSeen, Survey, is_written, survey
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _HOLD_SECONDS = 0.03  # and the commit: together at most 50 ms
 _LET_OTHERS = 0.0003
@@ -60,8 +57,9 @@ def collect(home: Path, *, patience: float = 5.0) -> Collected:
     return _Collection(home, survey(home), patience).run()
 
 
-def tidy(home: Path, seconds: float = 0.2) -> Collected:
+def tidy(home: Path | str, seconds: float = 0.2) -> Collected:
     """Apply what can be applied in so many seconds, if nobody else does."""
+    home = Path(home)
     return _Collection(home, survey(home), 0.0, time.monotonic() + seconds).run()
 
 

@@ -1,0 +1,52 @@
+# Everything runs in .venv, which the first target makes; nothing else on the machine is touched.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench faults clean
+
+help: ## Say what there is to make
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: $(READY) ## Run the census of the standard library, and say how to look at the run
+	@$(BIN)/python examples/census.py
+
+test: $(READY) ## Run all tests, the fault loops in short
+	@echo "One part alone: $(BIN)/python -m pytest tests/shape; the fault loops at full length: make faults"
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## Lint, format, types, the shape of the house
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/shape
+	@echo "What ruff can mend by itself:"
+	@echo "  $(BIN)/ruff check --fix && $(BIN)/ruff format"
+
+bench: $(READY) ## Measure against Prefect, in an environment of its own (minutes)
+	@mkdir -p build
+	@$(BIN)/python benchmarks/overhead.py --json build/overhead.json
+	@echo "The figures as JSON, and the other measurements:"
+	@echo "  cat build/overhead.json"
+	@echo "  $(BIN)/python benchmarks/million.py"
+
+faults: $(READY) ## Kill, crowd and fill the disk at full length (minutes)
+	@$(BIN)/python tests/faults/kill_loop.py
+	@$(BIN)/python tests/faults/many_processes.py
+	@echo "One of them again, longer:"
+	@echo "  $(BIN)/python tests/faults/kill_loop.py --kills 1000"
+
+clean: ## Remove what make made here
+	rm -rf $(VENV) build dist census-report .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@echo "Runs are kept in the home; to make all again:"
+	@echo "  make demo"
+
+# The stamp is newer than pyproject.toml: a second run asks no index for anything.
+$(READY): pyproject.toml scripts/make-venv
+	@scripts/make-venv $(VENV)
+	@echo "Installing Flowstone and its development tools into $(VENV)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --editable . --group dev
+	@touch $(READY)

@@ -1,0 +1,7 @@
+"""Not closed: its last string never ends."""
+
+GREETING = "hello
+
+
+def greet() -> str:
+    return GREETING
