@@ -18,9 +18,10 @@ from flowstone.core.policy import Policy, make_delays
 from flowstone.core.runs import FlowRun
 from flowstone.core.states import State
 from flowstone.drive.awaiting import AWAITING
-from flowstone.drive.blocking import BLOCKING, finish
+from flowstone.drive.blocking import BLOCKING
 from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env
+from flowstone.engine.steps import finish
 from flowstone.exceptions import InvalidNameError
 from flowstone.tasks import final_state_of
 from flowstone.wiring import PROCESS

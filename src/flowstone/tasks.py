@@ -23,8 +23,9 @@ from flowstone.core.policy import (
 from flowstone.core.runs import TaskRun
 from flowstone.core.states import State
 from flowstone.drive.awaiting import AWAITING
-from flowstone.drive.blocking import BLOCKING, finish
+from flowstone.drive.blocking import BLOCKING
 from flowstone.engine.ops import Env
+from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.wiring import PROCESS
 

@@ -11,8 +11,8 @@ from flowstone.core.facts import FlowDefined, TaskDefined
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.policy import NO_RETRIES, Policy
 from flowstone.core.states import DEFAULT_NAMES
-from flowstone.drive.blocking import Done
 from flowstone.engine.ops import Env
+from flowstone.engine.steps import Done
 
 
 class Scripted:

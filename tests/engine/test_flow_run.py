@@ -8,8 +8,8 @@ import pytest
 from flowstone.core.outcome import Err, Ok
 from flowstone.core.policy import Policy
 from flowstone.core.runs import FlowRun, TaskRun
-from flowstone.drive.blocking import finish
 from flowstone.engine.flow_run import flow_run
+from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.exceptions import ParameterTypeError, PausedRun
 from flowstone.states import State

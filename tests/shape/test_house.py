@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,13 @@ def test_what_the_rules_allow_is_not_found(name, tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     assert house.violations(tmp_path) == []
+
+
+@pytest.mark.parametrize("layer", sorted(house.PURE))
+def test_the_tests_of_the_pure_layers_import_no_clock_no_thread_and_no_loop(layer):
+    found = []
+    for path in (ROOT / "tests" / layer).glob("*.py"):
+        for one in house.imports_of(ast.parse(path.read_bytes()), ROOT):
+            if one.module.partition(".")[0] in house.WAITING or "drive" in one.module:
+                found.append(f"{path.name}:{one.line}: {one.module}")
+    assert found == []

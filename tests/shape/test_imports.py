@@ -90,3 +90,11 @@ def test_a_synchronous_run_loads_nothing_that_waits_or_validates(tmp_path):
 @pytest.mark.parametrize("heavy", ["json", "asyncio"])
 def test_a_module_that_a_program_loads_is_seen(heavy, tmp_path):
     assert heavy in loaded_by(f"import {heavy}", tmp_path)
+
+
+def test_the_core_and_the_engine_load_no_loop_no_log_and_no_driver(tmp_path):
+    engine = "import flowstone.engine.task_run, flowstone.engine.flow_run, flowstone.states"
+    loaded = loaded_by(engine, tmp_path)
+    assert "flowstone.core.runs" in loaded
+    assert not [name for name in loaded if name.startswith(("flowstone.drive", "flowstone.log"))]
+    assert not {"asyncio", "sqlite3", "socket", "subprocess", "threading"} & set(loaded)

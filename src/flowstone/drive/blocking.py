@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from threading import Thread
 from types import CoroutineType
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.engine.steps import Done
 
 T = TypeVar("T")
-
-
-class Done(Generic[T]):
-    """An awaitable whose answer is already here."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: T) -> None:
-        self.value = value
-
-    def __await__(self) -> Generator[Any, None, T]:
-        return self.value
-        yield  # type: ignore[unreachable]  # makes it a generator, as `await` needs
 
 
 class Blocking:
@@ -50,24 +38,6 @@ class Blocking:
 
 
 BLOCKING = Blocking()
-
-
-def finish(story: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, without an event loop.
-
-    Raises `RuntimeError` naming the coroutine where it does suspend.
-    """
-    __tracebackhide__ = True
-    try:
-        story.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    else:
-        message = f"{story!r} suspended in a synchronous run"
-        raise RuntimeError(message)
-    finally:
-        story.close()
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
