@@ -6,9 +6,12 @@ FlowstoneError
 ├── ReservedArgumentError (TypeError)   a parameter has a name that the call itself uses
 ├── InvalidNameError (ValueError)       a flow's name has a character that it may not have
 ├── MissingContextError (RuntimeError)  asked for the current run where there is none
+├── MappingLengthMismatch (ValueError)  the iterables of a `map` differ in length
+├── MappingMissingIterable (ValueError) nothing to map over
 ├── MissingResult                       the run's value was not kept
 ├── UnfinishedRun (RuntimeError)        asked for the value of a run that has not ended
-│   └── PausedRun                       ... because it is paused
+│   ├── PausedRun                       ... because it is paused
+│   └── UpstreamTaskError               ... because a run whose result it takes failed
 ├── FailedRun                           a run failed and only its message is left
 ├── CrashedRun                          a run crashed and only its message is left
 ├── CancelledRun                        a run was cancelled
@@ -52,6 +55,18 @@ class UnfinishedRun(FlowstoneError, RuntimeError):
 
 class PausedRun(UnfinishedRun):
     """The run is paused; resume it to get its value."""
+
+
+class UpstreamTaskError(UnfinishedRun):
+    """A run whose result is needed did not complete; its own exception is the cause."""
+
+
+class MappingLengthMismatch(FlowstoneError, ValueError):
+    """The iterables given to `map` are not of one length; `unmapped` passes one whole."""
+
+
+class MappingMissingIterable(FlowstoneError, ValueError):
+    """No argument given to `map` can be iterated over; call the task instead."""
 
 
 class FailedRun(FlowstoneError):

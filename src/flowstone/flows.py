@@ -13,6 +13,7 @@ from flowstone import declaring
 from flowstone.core.binding import Binding
 from flowstone.core.declared import Hook
 from flowstone.core.facts import FlowDefined
+from flowstone.core.final import state_after
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import Policy, make_delays
 from flowstone.core.runs import FlowRun
@@ -23,7 +24,7 @@ from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env
 from flowstone.engine.steps import finish
 from flowstone.exceptions import InvalidNameError
-from flowstone.tasks import final_state_of
+from flowstone.task_runners import ThreadPoolTaskRunner
 from flowstone.wiring import PROCESS
 
 P = ParamSpec("P")
@@ -42,6 +43,7 @@ class FlowOptions(TypedDict, total=False):
     flow_run_name: str | Callable[..., str] | None
     retries: int | None
     retry_delay_seconds: float | None
+    task_runner: ThreadPoolTaskRunner | type[ThreadPoolTaskRunner] | None
     validate_parameters: bool
     log_prints: bool | None
     on_running: Iterable[Hook] | None
@@ -72,6 +74,7 @@ class Flow(Generic[P, R]):
         self.run_tags = tuple(sorted(map(clean_text, self.tags)))
         self.run_name = declaring.check_run_name("flow_run_name", options.get("flow_run_name"))
         self.should_validate_parameters = bool(options.get("validate_parameters", True))
+        self.task_runner = _runner(options.get("task_runner"))
         self.log_prints = options.get("log_prints")
         if self.log_prints:
             declaring.expect_prints()
@@ -115,12 +118,18 @@ class Flow(Generic[P, R]):
     @overload
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
     @overload
+    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
+    @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    # No function has a parameter `return_state`: the declaration refuses it.
-    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[misc]
+    # No function has parameters of these names: the declaration refuses them.
+    def __call__(  # type: ignore[misc]
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the function here, as a flow run; return what it returns, raise what it raises.
 
         `return_state=True` gives the final `State` instead, and raises nothing of the function's.
+        Futures and states in the arguments and in `wait_for` are waited for; the function gets
+        their values. Raises `UpstreamTaskError` where one of them failed.
         An async flow gives a coroutine. Raises `ParameterBindError` where the arguments do not
         fit, `ParameterTypeError` where a value cannot be made to fit its annotation.
         """
@@ -129,19 +138,21 @@ class Flow(Generic[P, R]):
         env = PROCESS.env or PROCESS.start()
         run = FlowRun()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, return_state=return_state)
+            return self._call_async(run, args, kwargs, env, wait_for, return_state=return_state)
         if return_state:
-            outcome = finish(flow_run(self, run, args, kwargs, BLOCKING, env))
-            return final_state_of(run, outcome)
-        return finish(flow_run(self, run, args, kwargs, BLOCKING, env)).unwrap()
+            outcome = finish(flow_run(self, run, args, kwargs, BLOCKING, env, wait_for))
+            return state_after(run, outcome)
+        return finish(flow_run(self, run, args, kwargs, BLOCKING, env, wait_for)).unwrap()
 
     async def _call_async(
-        self, run: FlowRun, args: Any, kwargs: Any, env: Env, *, return_state: bool
+        self, run: FlowRun, args: Any, kwargs: Any, env: Env, wait_for: Any, *, return_state: bool
     ) -> Any:
         __tracebackhide__ = True
         if return_state:
-            return final_state_of(run, await flow_run(self, run, args, kwargs, AWAITING, env))
-        return (await flow_run(self, run, args, kwargs, AWAITING, env)).unwrap()
+            return state_after(
+                run, await flow_run(self, run, args, kwargs, AWAITING, env, wait_for)
+            )
+        return (await flow_run(self, run, args, kwargs, AWAITING, env, wait_for)).unwrap()
 
     def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """Return a new flow with these options and otherwise this one's; `None` clears one."""
@@ -183,6 +194,7 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
     - `flow_run_name`: a template over the parameters or a function that returns a name.
     - `retries`, `retry_delay_seconds`: how often, and after how long, a failed run is tried again
       as a whole.
+    - `task_runner`: where submitted tasks run; default: `ThreadPoolTaskRunner()`.
     - `validate_parameters`: whether arguments are held against the annotations, and converted
       where pydantic can.
     - `log_prints`: whether what it and its tasks print goes to their logs.
@@ -217,6 +229,16 @@ def _name(name: object, fn: Callable[..., Any]) -> str:
         )
         raise InvalidNameError(message)
     return name
+
+
+def _runner(given: Any) -> ThreadPoolTaskRunner:
+    if given is None:
+        return ThreadPoolTaskRunner()
+    runner = given() if isinstance(given, type) else given
+    if not hasattr(runner, "start"):
+        message = f"`task_runner` must be a task runner; got {type(given).__name__}."
+        raise TypeError(message)
+    return runner  # type: ignore[no-any-return]
 
 
 def _policy(options: FlowOptions) -> Policy:

@@ -9,9 +9,10 @@ from zlib import crc32
 
 from flowstone import declaring
 from flowstone.core.binding import Binding
+from flowstone.core.context import FlowContext, current
 from flowstone.core.declared import Hook
 from flowstone.core.facts import TaskDefined
-from flowstone.core.outcome import Err, Outcome
+from flowstone.core.final import state_after
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import (
     Delays,
@@ -27,6 +28,10 @@ from flowstone.drive.blocking import BLOCKING
 from flowstone.engine.ops import Env
 from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
+from flowstone.futures import FutureList
+from flowstone.mapping import split
+from flowstone.runners.submitted import TaskFuture
+from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
 
 P = ParamSpec("P")
@@ -129,12 +134,18 @@ class Task(Generic[P, R]):
     @overload
     def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
     @overload
+    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
+    @overload
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
-    # No function has a parameter `return_state`: the declaration refuses it.
-    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[misc]
+    # No function has parameters of these names: the declaration refuses them.
+    def __call__(  # type: ignore[misc]
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
         """Run the function here, as a task run; return what it returns, raise what it raises.
 
         `return_state=True` gives the final `State` instead, and raises nothing of the function's.
+        Futures and states in the arguments and in `wait_for` are waited for; the function gets
+        their values. Raises `UpstreamTaskError` where one of them failed.
         An async task gives a coroutine. Raises `ParameterBindError` where the arguments do not fit.
         """
         __tracebackhide__ = True
@@ -142,19 +153,66 @@ class Task(Generic[P, R]):
         env = PROCESS.env or PROCESS.start()
         run = TaskRun()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, return_state=return_state)
+            return self._call_async(run, args, kwargs, env, wait_for, return_state=return_state)
         if return_state:
-            outcome = finish(task_run(self, run, args, kwargs, BLOCKING, env))
-            return final_state_of(run, outcome)
-        return finish(task_run(self, run, args, kwargs, BLOCKING, env)).unwrap()
+            outcome = finish(task_run(self, run, args, kwargs, BLOCKING, env, wait_for))
+            return state_after(run, outcome)
+        return finish(task_run(self, run, args, kwargs, BLOCKING, env, wait_for)).unwrap()
 
     async def _call_async(
-        self, run: TaskRun, args: Any, kwargs: Any, env: Env, *, return_state: bool
+        self,
+        run: TaskRun,
+        args: Any,
+        kwargs: Any,
+        env: Env,
+        wait_for: Any,
+        *,
+        return_state: bool,
     ) -> Any:
         __tracebackhide__ = True
         if return_state:
-            return final_state_of(run, await task_run(self, run, args, kwargs, AWAITING, env))
-        return (await task_run(self, run, args, kwargs, AWAITING, env)).unwrap()
+            return state_after(
+                run, await task_run(self, run, args, kwargs, AWAITING, env, wait_for)
+            )
+        return (await task_run(self, run, args, kwargs, AWAITING, env, wait_for)).unwrap()
+
+    def submit(
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
+        """Run the task beside the caller, on the flow's task runner; return a future.
+
+        Arguments may be futures: the run begins when they have ended. `return_state=True` waits
+        and gives the final `State`. Raises `RuntimeError` outside of a flow run.
+        """
+        self.binding.check(args, kwargs)
+        future = self._submit(_flow_context("submit"), args, kwargs, wait_for)
+        if not return_state:
+            return future
+        future.wait()
+        return future.state
+
+    def map(
+        self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
+    ) -> Any:
+        """Run the task once for each item of its iterable arguments; return a list of futures.
+
+        Arguments that cannot be iterated over, and those marked `unmapped`, go to every run.
+        Raises `MappingMissingIterable` and `MappingLengthMismatch`.
+        """
+        flow = _flow_context("map")
+        futures: FutureList[TaskFuture] = FutureList(
+            self._submit(flow, one_args, one_kwargs, wait_for)
+            for one_args, one_kwargs in split(self.binding, args, kwargs)
+        )
+        if not return_state:
+            return futures
+        futures.wait()
+        return [future.state for future in futures]
+
+    def _submit(self, flow: FlowContext, args: Any, kwargs: Any, wait_for: Any) -> TaskFuture:
+        env = PROCESS.env or PROCESS.start()
+        runner: Threads = flow.runner or _start_runner(flow)
+        return runner.submit(self, args, kwargs, wait_for, env, is_async=self.isasync)
 
     def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
         """Return a new task with these options and otherwise this one's; `None` clears one."""
@@ -208,14 +266,20 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     return Task(fn, **options)
 
 
-def final_state_of(run: Any, outcome: Outcome) -> State:
-    """Return the state that a run ended in, with its value or its exception."""
-    if run.returned is not None:
-        data = run.returned.data
-    else:
-        data = outcome.error if isinstance(outcome, Err) else outcome.value
-    state: State = run.state_with(data)
-    return state
+def _flow_context(verb: str) -> FlowContext:
+    context = current.get()
+    if context is None or context.flow is None:
+        message = (
+            f"`.{verb}` needs a flow run around it. Call the task directly, or call it from a "
+            "function with @flow; work that is to outlive its caller will be `.delay`ed."
+        )
+        raise RuntimeError(message)
+    return context.flow
+
+
+def _start_runner(flow: FlowContext) -> Any:
+    flow.runner = flow.spec.task_runner.start()
+    return flow.runner
 
 
 def _policy(options: TaskOptions) -> Policy:

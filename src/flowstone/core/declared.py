@@ -40,3 +40,5 @@ class DeclaredFlow(Declared, Protocol):
 
     definition: FlowDefined
     should_validate_parameters: bool
+    task_runner: Any
+    """What `start()`s threads or workers for a flow run's submitted tasks."""

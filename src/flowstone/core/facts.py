@@ -143,6 +143,16 @@ class FlowRunCarried(Written, frozen=True, tag=10):
     attempt: int = 0
 
 
+class InputsFound(Written, frozen=True, tag=14):
+    """A run takes the results of other runs: pairs of a parameter's name and an upstream run.
+
+    What is waited for without being passed stands under the name `wait_for`.
+    """
+
+    run: bytes
+    inputs: tuple[tuple[str, bytes], ...]
+
+
 Defined = TaskDefined | FlowDefined
 Fact = (
     TaskRunCreated
@@ -153,4 +163,5 @@ Fact = (
     | LineLogged
     | TaskRunCarried
     | FlowRunCarried
+    | InputsFound
 )

@@ -33,6 +33,16 @@ def outcome_of(value: Any, state: State) -> Outcome:
     return Err(exception_of(state))
 
 
+def state_after(run: Any, outcome: Outcome) -> State:
+    """Return the state that a run ended in, with its value or its exception."""
+    if run.returned is not None:
+        data = run.returned.data
+    else:
+        data = outcome.error if isinstance(outcome, Err) else outcome.value
+    state: State = run.state_with(data)
+    return state
+
+
 def _sum_up(states: list[State]) -> State:
     total = len(states)
     failed = next((state for state in states if not state.is_completed()), None)

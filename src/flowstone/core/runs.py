@@ -25,6 +25,7 @@ from flowstone.core.states import (
     CRASHED,
     DEFAULT_NAMES,
     MOVES,
+    NOT_READY,
     PENDING,
     RUNNING,
     SCHEDULED,
@@ -96,6 +97,11 @@ class Run:
         return self.state_number in TERMINAL
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to the run: it has ended, or will never be ready."""
+        return self._ended != 0
+
+    @property
     def created(self) -> datetime | None:
         """When the run began to exist."""
         return _moment(self._created)
@@ -130,6 +136,10 @@ class Run:
             timestamp=_moment(self._at),
             state_details=self._details(),
         )
+
+    def start(self, now: int) -> TaskRunChanged | FlowRunChanged:
+        """Begin the first attempt of a run that was Pending."""
+        return self.enter(RUNNING, now)
 
     def retry(self, now: int) -> TaskRunChanged | FlowRunChanged:
         """Begin a further attempt."""
@@ -166,7 +176,7 @@ class Run:
         if number == RUNNING:
             self.run_count += 1
             self._started = self._started or now
-        elif number in TERMINAL:
+        elif number in TERMINAL or name == NOT_READY:
             self._ended = now
         return self._changed(number, now, name, message, scheduled)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from flowstone.core.upstream import SEEN
 from flowstone.exceptions import (
     CancelledRun,
     CrashedRun,
@@ -65,6 +66,9 @@ MOVES: tuple[frozenset[int], ...] = (
     TERMINAL,
 )
 """For each type's number, the numbers of the types that may follow."""
+
+NOT_READY = "NotReady"
+"""The name of a Pending state in which a run has ended: a run whose result it takes failed."""
 
 DEFAULT_NAMES = tuple(kind.value.capitalize() for kind in TYPES)
 NAMES: dict[StateType, tuple[str, ...]] = {
@@ -129,6 +133,7 @@ class State:
         state_details: StateDetails | None = None,
         id: uuid.UUID | None = None,  # noqa: A002
     ) -> None:
+        SEEN.any = True
         self.type = StateType(type)
         self.name = name or self.type.value.capitalize()
         self.message = message
@@ -189,7 +194,7 @@ class State:
                 message = f"The value of {self!s} was not kept, so it cannot be read here."
                 raise MissingResult(message)
             return self.data
-        if not raise_on_failure and self.is_final():
+        if not raise_on_failure and (self.is_final() or self.name == NOT_READY):
             return exception_of(self) if self.data is None else self.data
         raise exception_of(self)
 
@@ -280,6 +285,8 @@ def exception_of(state: State) -> BaseException:
     if state.is_paused():
         return PausedRun("The run is paused; resume it to get its result.")
     if not state.is_final():
+        if isinstance(state.data, UnfinishedRun):
+            return state.data
         return UnfinishedRun(f"Run is in {state.type.value} state, its result is not available.")
     wrapper, default = _WRAPPERS[state.type]
     data = state.data

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.core.upstream import Upstream
 
 
 class Awaiting:
@@ -29,6 +31,29 @@ class Awaiting:
         import asyncio
 
         await asyncio.sleep(seconds)
+
+    async def wait(self, runs: Sequence[Upstream], timeout: float | None = None) -> None:
+        """Wait on the loop until all of these have ended, or for so many seconds."""
+        import asyncio
+
+        pending = [run for run in runs if not run.is_done]
+        if not pending:
+            return
+        loop = asyncio.get_running_loop()
+        gate = loop.create_future()
+        ended = count(1)
+
+        def open_gate() -> None:
+            if not gate.done():
+                gate.set_result(None)
+
+        def note(_run: Upstream) -> None:
+            if next(ended) == len(pending) and not loop.is_closed():
+                loop.call_soon_threadsafe(open_gate)
+
+        for run in pending:
+            run.when_done(note)
+        await asyncio.wait([gate], timeout=timeout)
 
 
 AWAITING = Awaiting()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import copy_context
 from threading import Thread
 from types import CoroutineType
 from typing import Any, TypeVar
 
 from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.core.upstream import Upstream
+from flowstone.drive.waiting import wait_all
 from flowstone.engine.steps import Done
 
 T = TypeVar("T")
@@ -34,6 +36,11 @@ class Blocking:
     def sleep(self, seconds: float) -> Done[None]:
         """Sleep in this thread."""
         time.sleep(seconds)
+        return Done(None)
+
+    def wait(self, runs: Sequence[Upstream], timeout: float | None = None) -> Done[None]:
+        """Block this thread until all of these have ended, or for so many seconds."""
+        wait_all(runs, timeout)
         return Done(None)
 
 

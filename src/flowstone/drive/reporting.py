@@ -11,6 +11,7 @@ from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.durations import duration
 from flowstone.core.runs import FlowRun
 from flowstone.core.states import COMPLETED
+from flowstone.core.upstream import Upstream
 from flowstone.drive.capture import log_for
 from flowstone.drive.tracebacks import user_frames
 
@@ -68,6 +69,28 @@ class LoggingReporter:
             exc_info = (type(error), error, theirs)
         _remember_told(error, flow)
         logger.error(message, context.spec.kind, _short(error), suffix, exc_info=exc_info)
+
+    def waiting(self, context: FlowContext, children: list[Upstream]) -> None:
+        """Say that the body is over and what is waited for."""
+        oldest = min(children, key=lambda child: child.key)
+        name = getattr(getattr(oldest, "run", None), "name", "?")
+        log_for(context).info(
+            "Waiting for %d submitted task run%s to end; %r has run longest",
+            len(children),
+            "s" if len(children) > 1 else "",
+            name,
+        )
+
+    def unseen(self, context: FlowContext, children: list[Upstream]) -> None:
+        """Say in one line which runs failed without anybody having looked."""
+        names = [getattr(getattr(child, "run", None), "name", "?") for child in children]
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        log_for(context).warning(
+            "%d submitted task run%s failed, and nobody asked for the result: %s",
+            len(names),
+            "s" if len(names) > 1 else "",
+            shown,
+        )
 
     def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:
         """Say which hook runs."""

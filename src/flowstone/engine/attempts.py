@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowstone.core.context import RunContext
+from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.declared import Declared, Hook
 from flowstone.core.final import CARRIERS, final_state, outcome_of
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.states import COMPLETED, FAILED, State, number_of
+from flowstone.engine.ending import end_children
 from flowstone.engine.ops import Env, Ops
 
 
@@ -23,6 +24,8 @@ async def attempt(
             await _fire(spec.on_running_hooks, context, None, ops, env)
         outcome = await ops.call(spec.fn, args, kwargs)
         state = None
+        if isinstance(context, FlowContext) and context.runner is not None:
+            outcome = await end_children(context, outcome, ops, env)
         if isinstance(outcome, Ok):
             if isinstance(outcome.value, CARRIERS):
                 state = final_state(outcome.value)
@@ -61,7 +64,7 @@ async def settle(
 
 def crash(run: TaskRun | FlowRun, context: RunContext, error: BaseException, env: Env) -> None:
     """End a run that something other than its own error interrupts."""
-    if run.sequence >= 0 and not run.is_final:
+    if run.sequence >= 0 and not run.is_over:
         env.log.closed(run, run.crash(env.now(), _what_crashed(error)))
         env.report.ended(context)
 

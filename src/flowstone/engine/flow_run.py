@@ -6,15 +6,18 @@ from typing import Any
 
 from flowstone.core.context import FlowContext, current
 from flowstone.core.declared import DeclaredFlow
-from flowstone.core.facts import FlowDefined, FlowRunCreated
+from flowstone.core.facts import FlowRunCreated
 from flowstone.core.naming import two_words
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.parameters import validate
 from flowstone.core.plain import json_text
 from flowstone.core.runs import FlowRun
-from flowstone.engine.attempts import attempt, crash, settle
+from flowstone.core.upstream import SEEN
+from flowstone.engine.attempts import attempt, crash
+from flowstone.engine.ending import stop_children
+from flowstone.engine.inputs import Inputs, may_hold_inputs
 from flowstone.engine.ops import Env, Ops
-from flowstone.engine.titles import title
+from flowstone.engine.ready import end_unready, name_run, take_inputs
 from flowstone.exceptions import ParameterTypeError
 
 
@@ -25,8 +28,9 @@ async def flow_run(
     kwargs: dict[str, Any],
     ops: Ops,
     env: Env,
+    wait_for: Any = None,
 ) -> Outcome:
-    """Check the parameters, name the run, attempt it until it ends; return what its caller gets."""
+    """Take the inputs, check and name, attempt until it ends; return what its caller gets."""
     outer = current.get()
     log_prints = spec.log_prints
     if log_prints is None:
@@ -34,34 +38,55 @@ async def flow_run(
     context = FlowContext(run, spec, outer, log_prints=log_prints)
     current.set(context)
     try:
-        now = env.now()
-        run.key, run.name = env.new_id(now), two_words(int(env.draw() * (1 << 32)))
-        given = spec.binding.bind(args, kwargs)
-        checked = _check(spec, given)
-        problem = checked if isinstance(checked, Err) else None
-        parameters = given if isinstance(checked, Err) else checked.value
-        run.parameters = parameters
-        if problem is None and spec.run_name is not None:
-            made = await title(context, parameters, "flow_run_name", ops)
-            if isinstance(made, Err):
-                problem = made
-            else:
-                run.name = made.value
-        running = problem is None
-        fact = _create(context, spec.definition, now, parameters, env, running=running)
-        env.log.opened(run, fact)
+        run.key, run.name = env.new_id(env.now()), two_words(int(env.draw() * (1 << 32)))
+        run.parameters = spec.binding.bind(args, kwargs)
+        ready = await _prepare(context, args, kwargs, wait_for, ops, env)
+        if run.sequence < 0:
+            env.log.opened(run, _create(context, env, running=isinstance(ready, Ok)))
+        elif isinstance(ready, Ok):
+            env.log.append(run.start(env.now()))
         env.report.began(context)
-        if problem is not None:
-            env.report.failed(context, problem.error, "")
-            return await settle(context, problem, None, ops, env)
-        args, kwargs = spec.binding.unbind(parameters)
+        if isinstance(ready, Err):
+            return await end_unready(context, ready, ops, env)
+        args, kwargs = ready.value
         return await attempt(context, args, kwargs, ops, env)
     except BaseException as error:
+        if context.children and not isinstance(error, GeneratorExit):
+            await stop_children(context, ops)
         crash(run, context, error, env)
         raise
     finally:
+        context.close()
         if current.get() is context:
             current.set(outer)
+
+
+async def _prepare(
+    context: FlowContext,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wait_for: Any,
+    ops: Ops,
+    env: Env,
+) -> Outcome:
+    """Take the inputs, check the parameters, name the run; return the body's arguments."""
+    spec, run = context.spec, context.run
+    if wait_for is not None or (SEEN.any and may_hold_inputs(args, kwargs)):
+        inputs = Inputs(spec.binding, args, kwargs, wait_for)
+        if inputs.by_name:
+            env.log.opened(run, _create(context, env, running=False))  # it waits, as Pending
+        ready = await take_inputs(context, inputs, ops, env)
+        if isinstance(ready, Err):
+            return ready
+        run.parameters = spec.binding.bind(*ready.value)
+    checked = _check(spec, run.parameters)
+    if isinstance(checked, Err):
+        return checked
+    run.parameters = checked.value
+    args, kwargs = spec.binding.unbind(run.parameters)
+    if spec.run_name is None:
+        return Ok((args, kwargs))
+    return await name_run(context, args, kwargs, "flow_run_name", ops)
 
 
 def _check(spec: DeclaredFlow, given: dict[str, Any]) -> Outcome:
@@ -75,20 +100,17 @@ def _check(spec: DeclaredFlow, given: dict[str, Any]) -> Outcome:
 
 def _create(
     context: FlowContext,
-    definition: FlowDefined,
-    now: int,
-    parameters: dict[str, Any],
     env: Env,
     *,
     running: bool,
 ) -> FlowRunCreated:
     run, outer = context.run, context.outer
-    shown = {name: value for name, value in parameters.items() if name not in ("self", "cls")}
+    shown = {name: value for name, value in run.parameters.items() if name not in ("self", "cls")}
     around = outer.flow if outer is not None else None
     return run.create(
         run.key,
-        now,
-        flow=env.log.define(definition),
+        env.now(),
+        flow=env.log.define(context.spec.definition),
         name=run.name,
         parent_flow_run=around.run.key if around is not None else None,
         parent=outer.run.key if outer is not None and outer is not around else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -11,6 +11,7 @@ from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.facts import Defined, Fact
 from flowstone.core.outcome import Outcome
 from flowstone.core.runs import FlowRun, TaskRun
+from flowstone.core.upstream import Upstream
 
 
 class Ops(Protocol):
@@ -23,6 +24,9 @@ class Ops(Protocol):
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Wait."""
+
+    def wait(self, runs: Sequence[Upstream], timeout: float | None = None) -> Awaitable[None]:
+        """Wait until all of these have ended, or for so many seconds."""
 
 
 class Recorder(Protocol):
@@ -49,6 +53,12 @@ class Reporter(Protocol):
 
     def ended(self, context: RunContext) -> None:
         """A run ended."""
+
+    def waiting(self, context: FlowContext, children: list[Upstream]) -> None:
+        """A flow run's body is over, and what it submitted still runs."""
+
+    def unseen(self, context: FlowContext, children: list[Upstream]) -> None:
+        """Submitted runs failed, and nobody looked at them."""
 
     def failed(self, context: RunContext, error: BaseException, suffix: str) -> None:
         """An attempt failed; `suffix` says what comes of it."""

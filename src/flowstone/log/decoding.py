@@ -26,7 +26,7 @@ class Malformed(msgspec.Struct, frozen=True):
 
 _decode = msgspec.msgpack.Decoder(Record).decode
 _decode_any = msgspec.msgpack.Decoder().decode
-_KNOWN = frozenset(range(14))
+_KNOWN = frozenset(range(15))
 
 
 def decode(payload: bytes) -> Record | UnknownKind | Malformed:

@@ -11,6 +11,7 @@ from flowstone.core.facts import (
     FlowRunCarried,
     FlowRunChanged,
     FlowRunCreated,
+    InputsFound,
     LineLogged,
     TaskDefined,
     TaskRunCarried,
@@ -85,4 +86,5 @@ Record = (
     | Part
     | Gap
     | Continued
+    | InputsFound
 )

@@ -1,0 +1,1 @@
+"""Where submitted runs run, and what stands for them meanwhile."""

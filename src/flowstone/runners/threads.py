@@ -1,0 +1,74 @@
+"""Threads of this process: where submitted tasks run by default."""
+
+from __future__ import annotations
+
+import os
+from contextvars import copy_context
+from typing import Any
+
+from flowstone.core.context import current
+from flowstone.core.declared import DeclaredTask
+from flowstone.drive.awaiting import AWAITING
+from flowstone.drive.loops import Loops
+from flowstone.drive.pool import POOLED, Pool
+from flowstone.engine.ops import Env
+from flowstone.runners.submitted import Call, TaskFuture
+
+
+class _Shared:
+    """What all runners without a bound share; a forked child makes its own."""
+
+    def __init__(self) -> None:
+        self.pool: Pool | None = None
+        self.loops: Loops | None = None
+        os.register_at_fork(after_in_child=self._forget)
+
+    def shared_pool(self) -> Pool:
+        """Return the pool without a bound."""
+        if self.pool is None:
+            self.pool = Pool()
+        return self.pool
+
+    def shared_loops(self) -> Loops:
+        """Return the loops for async tasks."""
+        if self.loops is None:
+            self.loops = Loops()
+        return self.loops
+
+    def _forget(self) -> None:
+        self.pool = self.loops = None
+
+
+SHARED = _Shared()
+
+
+class Threads:
+    """Submits task runs to threads and, async ones, to event loops of their own."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._own = Pool(most) if most is not None else None
+
+    def submit(
+        self,
+        spec: DeclaredTask,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        wait_for: Any,
+        env: Env,
+        *,
+        is_async: bool,
+    ) -> TaskFuture:
+        """Begin a task run's existence, and run it as soon as it can."""
+        ops: Any = AWAITING if is_async else POOLED
+        call = Call(args, kwargs, wait_for, ops, env, copy_context())
+        future = TaskFuture(spec, call, current.get())
+        if is_async:
+            SHARED.shared_loops().submit(future)
+        else:
+            (self._own or SHARED.shared_pool()).submit(future)
+        return future
+
+    def close(self) -> None:
+        """Let the threads of a bounded pool end; the shared ones stay for others."""
+        if self._own is not None:
+            self._own.close()
