@@ -26,6 +26,8 @@ class DoneAndNotDoneFutures(NamedTuple):
 class FutureList(list[F]):
     """The futures of one `map`, in order."""
 
+    resolves_to = list
+
     def wait(self, timeout: float | None = None) -> None:
         """Block until all have ended, or for so many seconds; return None either way."""
         wait(self, timeout)

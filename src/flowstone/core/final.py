@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowstone.annotations import Annotation
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.states import State, StateType, exception_of, is_state_iterable
 
@@ -20,6 +21,8 @@ def final_state(value: Any) -> State | None:
     """Return the state that a return value asks for, or None where it is just a value."""
     if isinstance(value, State):
         return value
+    if isinstance(value, Annotation):  # a tuple too, and what is quoted is just a value
+        return None
     return _sum_up(list(value)) if is_state_iterable(value) else None
 
 

@@ -123,4 +123,5 @@ def _items(value: Any) -> Iterator[Any] | list[Any]:
 def _remake(value: Any, items: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_make"):
         return value._make(items)
-    return type(value)(items)
+    # A list of futures is a plain list once they are resolved.
+    return getattr(type(value), "resolves_to", type(value))(items)
