@@ -6,7 +6,17 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 from zlib import crc32
 
 from flowstone import declaring
@@ -24,8 +34,10 @@ from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env
 from flowstone.engine.steps import finish
 from flowstone.exceptions import InvalidNameError
-from flowstone.task_runners import ThreadPoolTaskRunner
 from flowstone.wiring import PROCESS
+
+if TYPE_CHECKING:
+    from flowstone.task_runners import ThreadPoolTaskRunner
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -231,14 +243,12 @@ def _name(name: object, fn: Callable[..., Any]) -> str:
     return name
 
 
-def _runner(given: Any) -> ThreadPoolTaskRunner:
-    if given is None:
-        return ThreadPoolTaskRunner()
-    runner = given() if isinstance(given, type) else given
-    if not hasattr(runner, "start"):
+def _runner(given: Any) -> ThreadPoolTaskRunner | None:
+    runner: ThreadPoolTaskRunner | None = given() if isinstance(given, type) else given
+    if runner is not None and not hasattr(runner, "start"):
         message = f"`task_runner` must be a task runner; got {type(given).__name__}."
         raise TypeError(message)
-    return runner  # type: ignore[no-any-return]
+    return runner
 
 
 def _policy(options: FlowOptions) -> Policy:

@@ -46,7 +46,7 @@ class ThreadPoolTaskRunner:
             message = "Task runner is not started. Use it as a context: `with runner:`."
             raise RuntimeError(message)
         env = PROCESS.env or PROCESS.start()
-        future = self._threads.submit(task, args, kwargs, wait_for, env, is_async=task.isasync)
+        future = self._threads.submit(task, args, kwargs, wait_for, env)
         self._futures.add(future)
         future.when_done(self._futures.discard)
         return future

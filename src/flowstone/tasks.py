@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine, Iterable
+from importlib import import_module
 from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
 from zlib import crc32
 
 from flowstone import declaring
 from flowstone.core.binding import Binding
-from flowstone.core.context import FlowContext, current
 from flowstone.core.declared import Hook
 from flowstone.core.facts import TaskDefined
 from flowstone.core.final import state_after
@@ -28,10 +28,6 @@ from flowstone.drive.blocking import BLOCKING
 from flowstone.engine.ops import Env
 from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
-from flowstone.futures import FutureList
-from flowstone.mapping import split
-from flowstone.runners.submitted import TaskFuture
-from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
 
 P = ParamSpec("P")
@@ -184,8 +180,7 @@ class Task(Generic[P, R]):
         Arguments may be futures: the run begins when they have ended. `return_state=True` waits
         and gives the final `State`. Raises `RuntimeError` outside of a flow run.
         """
-        self.binding.check(args, kwargs)
-        future = self._submit(_flow_context("submit"), args, kwargs, wait_for)
+        future = _submitting().submit(self, args, kwargs, wait_for)
         if not return_state:
             return future
         future.wait()
@@ -199,20 +194,11 @@ class Task(Generic[P, R]):
         Arguments that cannot be iterated over, and those marked `unmapped`, go to every run.
         Raises `MappingMissingIterable` and `MappingLengthMismatch`.
         """
-        flow = _flow_context("map")
-        futures: FutureList[TaskFuture] = FutureList(
-            self._submit(flow, one_args, one_kwargs, wait_for)
-            for one_args, one_kwargs in split(self.binding, args, kwargs)
-        )
+        futures = _submitting().submit_each(self, args, kwargs, wait_for)
         if not return_state:
             return futures
         futures.wait()
         return [future.state for future in futures]
-
-    def _submit(self, flow: FlowContext, args: Any, kwargs: Any, wait_for: Any) -> TaskFuture:
-        env = PROCESS.env or PROCESS.start()
-        runner: Threads = flow.runner or _start_runner(flow)
-        return runner.submit(self, args, kwargs, wait_for, env, is_async=self.isasync)
 
     def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
         """Return a new task with these options and otherwise this one's; `None` clears one."""
@@ -266,20 +252,9 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     return Task(fn, **options)
 
 
-def _flow_context(verb: str) -> FlowContext:
-    context = current.get()
-    if context is None or context.flow is None:
-        message = (
-            f"`.{verb}` needs a flow run around it. Call the task directly, or call it from a "
-            "function with @flow; work that is to outlive its caller will be `.delay`ed."
-        )
-        raise RuntimeError(message)
-    return context.flow
-
-
-def _start_runner(flow: FlowContext) -> Any:
-    flow.runner = flow.spec.task_runner.start()
-    return flow.runner
+def _submitting() -> Any:
+    """Return the module that submits; programs that only call tasks never load it."""
+    return import_module("flowstone.submitting")
 
 
 def _policy(options: TaskOptions) -> Policy:

@@ -33,6 +33,7 @@ class DeclaredTask(Declared, Protocol):
     """A task."""
 
     definition: TaskDefined
+    isasync: bool
 
 
 class DeclaredFlow(Declared, Protocol):
@@ -41,4 +42,4 @@ class DeclaredFlow(Declared, Protocol):
     definition: FlowDefined
     should_validate_parameters: bool
     task_runner: Any
-    """What `start()`s threads or workers for a flow run's submitted tasks."""
+    """What `start()`s threads or workers for a flow run's submitted tasks; None for the usual."""

@@ -55,14 +55,12 @@ class Threads:
         kwargs: dict[str, Any],
         wait_for: Any,
         env: Env,
-        *,
-        is_async: bool,
     ) -> TaskFuture:
         """Begin a task run's existence, and run it as soon as it can."""
-        ops: Any = AWAITING if is_async else POOLED
+        ops: Any = AWAITING if spec.isasync else POOLED
         call = Call(args, kwargs, wait_for, ops, env, copy_context())
         future = TaskFuture(spec, call, current.get())
-        if is_async:
+        if spec.isasync:
             SHARED.shared_loops().submit(future)
         else:
             (self._own or SHARED.shared_pool()).submit(future)
