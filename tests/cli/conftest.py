@@ -13,6 +13,7 @@ from flowstone.core.facts import (
     FlowDefined,
     FlowRunChanged,
     FlowRunCreated,
+    InputsFound,
     LineLogged,
     TaskDefined,
     TaskRunChanged,
@@ -20,7 +21,7 @@ from flowstone.core.facts import (
     TaskRunCreated,
 )
 from flowstone.core.ids import IdSource
-from flowstone.core.states import COMPLETED, FAILED, RUNNING, SCHEDULED
+from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING, SCHEDULED
 from flowstone.log.files import segment_name
 from flowstone.log.frames import frame, seed_of
 from flowstone.log.records import FORMAT, Header
@@ -85,6 +86,16 @@ class Log:
             TaskRunChanged(run, 2, SCHEDULED, "AwaitingRetry", at + SECOND, None, later),
             TaskRunChanged(run, 3, RUNNING, "Retrying", later),
             TaskRunChanged(run, 4, FAILED, None, later + SECOND, "ValueError: no such day"),
+        )
+        return run
+
+    def waiting_task_run(self, name, upstream, task="sum", *, flow_run=None, at=BEGIN):
+        run = self.new_id(at)
+        message = "Upstream task run 'load-0' failed."
+        self.add(
+            TaskRunCreated(run, self.task(task), at, False, flow_run, None, name),
+            InputsFound(run, tuple(upstream)),
+            TaskRunChanged(run, 1, PENDING, NOT_READY, at + SECOND, message),
         )
         return run
 

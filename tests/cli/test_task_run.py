@@ -103,6 +103,68 @@ def test_inspect_as_json(cli_json, runs):
     ]
 
 
+@pytest.fixture
+def sums(log):
+    """A task run that took a result and waited for another, and twelve that use the first one."""
+    flow = log.flow_run("brave-otter")
+    ids = {"add-0": log.task_run("add-0", flow_run=flow)}
+    ids["load-0"] = log.retried_task_run("load-0", flow_run=flow)
+    ids["sum-0"] = log.waiting_task_run(
+        "sum-0", [("x", ids["add-0"]), ("wait_for", ids["load-0"])], flow_run=flow
+    )
+    for index in range(12):
+        at = BEGIN + index * SECOND
+        name = f"use-{index}"
+        ids[name] = log.waiting_task_run(name, [("y", ids["load-0"])], "use", flow_run=flow, at=at)
+    ids["lost"] = log.waiting_task_run("lost", [("x", bytes(16))])
+    log.write()
+    return {name: id_text(run) for name, run in ids.items()}
+
+
+def test_inspect_shows_where_the_inputs_come_from(cli, sums):
+    out = cli("task-run", "inspect", "sum-0")[1]
+    assert "\nInputs\n  wait_for ← load-0 (Failed)\n  x ← add-0 (Completed)\n\n" in out
+    assert "\nNotReady: Upstream task run 'load-0' failed.\n" in out
+    assert "Used by" not in out
+    assert re.search(r"^Ended +\d{4}-", out, re.MULTILINE)
+    assert "Started" not in out
+
+
+def test_inspect_shows_the_first_ten_that_use_a_result(cli, sums):
+    out = cli("task-run", "inspect", "load-0")[1]
+    users = out.split("\nUsed by\n")[1].split("\n\n")[0].splitlines()
+    assert users[0] == "  sum-0 (NotReady) as wait_for"
+    assert users[1:10] == [f"  use-{index} (NotReady) as y" for index in range(9)]
+    assert users[10:] == ["  and 3 more"]
+    assert "Inputs" not in out
+    assert "Used by" not in cli("task-run", "inspect", "use-3")[1]
+
+
+def test_an_input_that_is_not_there_is_shown_by_its_id(cli, sums):
+    out = cli("task-run", "inspect", "lost")[1]
+    assert f"  x ← {id_text(bytes(16))} (deleted, or not collected yet)\n" in out
+
+
+def test_inspect_as_json_names_the_inputs(cli_json, sums):
+    found = cli_json("task-run", "inspect", "sum-0")
+    assert found["task_inputs"] == {"x": [sums["add-0"]], "wait_for": [sums["load-0"]]}
+    assert (found["start_time"], found["duration"]) == (None, None)
+    assert found["end_time"] is not None
+    assert cli_json("task-run", "inspect", sums["add-0"])["task_inputs"] == {}
+
+
+def test_runs_that_were_not_ready_are_listed_and_counted(cli, cli_json, sums):
+    assert names(cli("task-run", "ls", "--state", "notready", "--task", "sum")[1]) == [
+        "lost",
+        "sum-0",
+    ]
+    assert len(cli_json("task-run", "ls", "--state", "NotReady", "--limit", "0")) == 14
+    assert len(cli_json("task-run", "ls", "--state", "crashed")) == 0
+    counts = cli_json("flow-run", "inspect", "brave-otter")["task_run_counts"]
+    assert counts == {"NotReady": 13, "Completed": 1, "Failed": 1}
+    assert re.search(r"sum-0 +brave-otter +NotReady ", cli("task-run", "ls")[1])
+
+
 def test_logs_show_only_the_lines_of_the_task_run(cli, runs):
     out = cli("task-run", "logs", runs["add-0"])[1]
     assert re.fullmatch(r".* \| INFO    \| Task run 'add-0' - adding\n", out)

@@ -14,6 +14,7 @@ from flowstone.core.facts import (
     FlowDefined,
     FlowRunChanged,
     FlowRunCreated,
+    InputsFound,
     LineLogged,
     TaskDefined,
     TaskRunChanged,
@@ -148,6 +149,9 @@ class LogBuilder:
         self, run: bytes, sequence: int, kind: int, name: str | None = None, **fields: Any
     ) -> FlowRunChanged:
         return FlowRunChanged(run, sequence, kind, name, self.tick(), **fields)
+
+    def inputs(self, run: bytes, *upstream: tuple[str, bytes]) -> InputsFound:
+        return InputsFound(run, upstream)
 
     def line(self, message: str, **fields: Any) -> LineLogged:
         given: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowstone.core.states import COMPLETED, FAILED, RUNNING, SCHEDULED
+from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING, SCHEDULED
 from flowstone.store.collector import collect
 from flowstone.store.lives import Entry, Growing, Refused, TaskLife
 from tests.store.contents import contents
@@ -23,7 +23,10 @@ _SOME = settings(
 steps = st.lists(
     st.tuples(
         st.sampled_from(
-            ["task", "sub", "done", "fail", "retry", "line", "close", "tagged", "late"]
+            [
+                *("task", "sub", "done", "fail", "retry", "line", "close", "tagged"),
+                *("late", "begin", "begin", "done", "not ready", "input"),
+            ]
         ),
         st.integers(0, 10),
     ),
@@ -54,6 +57,9 @@ def records_of(log: LogBuilder, chosen: list[tuple[str, int]]) -> list[Any]:
             parent[1] += 1
             parent[2] = False
             records.append(log.flow_changed(parent[0], parent[1], FAILED))
+        elif verb == "input" and tasks:
+            run, other = tasks[number % len(tasks)][0], tasks[number // 2 % len(tasks)][0]
+            records.append(log.inputs(run, ("x", other), ("wait_for", flow.run)))
         elif tasks and tasks[number % len(tasks)][2]:
             records += next_states(log, verb, tasks[number % len(tasks)])
     return records
@@ -61,6 +67,8 @@ def records_of(log: LogBuilder, chosen: list[tuple[str, int]]) -> list[Any]:
 
 def next_states(log: LogBuilder, verb: str, task: list[Any]) -> list[Any]:
     run = task[0]
+    if verb in ("begin", "not ready") and task[1] > 0:
+        return []
     if verb == "retry":
         task[1] += 2
         return [
@@ -68,7 +76,11 @@ def next_states(log: LogBuilder, verb: str, task: list[Any]) -> list[Any]:
             log.task_changed(run, task[1], RUNNING, "Retrying"),
         ]
     task[1] += 1
+    if verb == "begin":
+        return [log.task_changed(run, task[1], RUNNING)]
     task[2] = False
+    if verb == "not ready":
+        return [log.task_changed(run, task[1], PENDING, NOT_READY, message="x failed")]
     if verb == "done":
         return [log.completed(run, task[1])]
     return [log.task_changed(run, task[1], FAILED, message="no")]

@@ -338,13 +338,13 @@ def test_numbers_of_tasks_belong_to_their_log(home: Path):
         assert [row.name for row in store.task_runs(RunFilter(task="two"))] == ["two"]
 
 
-def test_a_task_run_that_never_ran_has_no_start(home: Path, log: LogBuilder):
+def test_a_task_run_that_was_not_ready_has_an_end_but_no_start(home: Path, log: LogBuilder):
     created = log.task_run(running=False)
     not_ready = log.task_changed(created.run, 1, PENDING, "NotReady")
     log.segment([*log.definitions(), created, not_ready])
     log.hold()
     with open_store(home) as store:
         (row,) = store.task_runs()
-        assert (row.start, row.end, row.attempt) == (None, None, 0)
+        assert (row.start, row.end, row.attempt) == (None, not_ready.at, 0)
         assert (row.state_type, row.state_name) == ("PENDING", "NotReady")
         assert [one.name for one in store.history(row)] == ["Pending", "NotReady"]

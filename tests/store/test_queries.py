@@ -8,7 +8,7 @@ import pytest
 
 from flowstone.core.facts import TaskDefined
 from flowstone.core.ids import id_text
-from flowstone.core.states import COMPLETED, FAILED, RUNNING
+from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
 from flowstone.store.collector import collect
 from flowstone.store.errors import AmbiguousRun, RunNotFound, RunStillOpen
 from flowstone.store.queries import open_store
@@ -212,6 +212,40 @@ def test_a_flow_run_that_still_runs_is_not_deleted(home: Path, log: LogBuilder):
             store.delete_flow_run(flow.run)
         assert len(store.flow_runs()) == 1
     log.die()
+    with open_store(home) as store:
+        assert store.delete_flow_run(flow.run) == 1
+        assert store.flow_runs() == []
+
+
+def test_what_comes_to_be_below_a_deleted_run_stays_away_to_its_end(home: Path, log: LogBuilder):
+    flow = log.flow_run()
+    log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 2, COMPLETED)])
+    log.hold()
+    with open_store(home) as store:
+        store.delete_flow_run(flow.run)
+    sub = log.flow_run(parent_flow_run=flow.run)
+    task, deep = log.task_run(flow.run, running=False), log.task_run(sub.run)
+    log.add([task, sub, deep, log.inputs(task.run, ("x", deep.run))])
+    collect(home)
+    log.add(
+        [
+            log.task_changed(task.run, 1, RUNNING),
+            log.completed(task.run),
+            log.task_changed(deep.run, 2, FAILED),
+            log.flow_changed(sub.run, 2, FAILED),
+        ]
+    )
+    with open_store(home) as store:
+        assert (store.flow_runs(), store.task_runs()) == ([], [])
+    assert contents(home)["edge"] == []
+
+
+def test_a_flow_run_that_was_not_ready_is_deleted_while_its_owner_lives(
+    home: Path, log: LogBuilder
+):
+    flow = log.flow_run(running=False)
+    log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 1, PENDING, NOT_READY)])
+    log.hold()
     with open_store(home) as store:
         assert store.delete_flow_run(flow.run) == 1
         assert store.flow_runs() == []

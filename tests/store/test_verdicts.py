@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowstone.core.states import COMPLETED, FAILED, RUNNING
+from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
 from flowstone.log.machine import process_start
 from flowstone.store.collector import collect
 from flowstone.store.queries import open_store
@@ -33,6 +33,29 @@ def test_open_runs_of_a_dead_process_are_crashed(home: Path, log: LogBuilder):
         assert len(store.task_runs(RunFilter(states=("crashed",)))) == 1
         assert store.task_runs(RunFilter(states=("running",))) == []
     assert not log.path.exists()
+    contents(home)
+
+
+def test_a_run_that_was_not_ready_is_never_crashed(home: Path, log: LogBuilder):
+    flow, sub = log.flow_run(), log.flow_run(running=False, name="sub")
+    task, waiting = log.task_run(flow.run, running=False), log.task_run(flow.run, running=False)
+    ends = {
+        task.run: log.task_changed(task.run, 1, PENDING, NOT_READY, message="x failed"),
+        sub.run: log.flow_changed(sub.run, 1, PENDING, NOT_READY, message="x failed"),
+    }
+    log.segment([*log.definitions(), flow, sub, task, waiting, *ends.values()])
+    log.hold()
+    collect(home)
+    log.add([log.flow_changed(flow.run, 2, FAILED)])
+    with open_store(home) as store:
+        assert store.task_counts(flow.run) == {"NotReady": 1, "Crashed": 1}
+    log.die()
+    with open_store(home) as store:
+        for row in (store.find_task_run(task.run.hex()), store.find_flow_run("sub")):
+            assert (row.state_type, row.state_name, row.verdict) == ("PENDING", NOT_READY, None)
+            assert (row.end, row.message) == (ends[row.id].at, "x failed")
+        assert store.task_counts(flow.run) == {"NotReady": 1, "Crashed": 1}
+        assert [row.id for row in store.task_runs(RunFilter(states=("notready",)))] == [task.run]
     contents(home)
 
 

@@ -12,7 +12,10 @@ from flowstone.cli.terminal import printable
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text
 from flowstone.store.queries import Store
-from flowstone.store.rows import FlowRunRow, TaskRunRow
+from flowstone.store.rows import FlowRunRow, InputRow, TaskRunRow
+
+_EDGES = 10
+"""A run may have as many inputs as a map has runs; this many show what they are."""
 
 
 def flow_run_object(row: FlowRunRow) -> dict[str, Any]:
@@ -74,6 +77,40 @@ def print_states(store: Store, row: FlowRunRow | TaskRunRow) -> None:
         text = f"  {printable(entry.message)}" if entry.message else ""
         print(f"  {local_in_full(entry.at)}  {since:>10}  {name}{text}")
         before = entry.at
+
+
+def inputs_of(store: Store, row: FlowRunRow | TaskRunRow) -> dict[str, list[str]]:
+    """Return the ids of the runs whose results a run takes, by the names of its parameters."""
+    found: dict[str, list[str]] = {}
+    for one in store.upstream(row.id):
+        found.setdefault(one.name, []).append(id_text(one.run))
+    return found
+
+
+def print_edges(store: Store, row: FlowRunRow | TaskRunRow) -> None:
+    """Print whose results a run takes and who takes its own, the first of each."""
+    inputs, users = store.edge_counts(row.id)
+    if inputs:
+        print("\nInputs")
+        for one in store.upstream(row.id, _EDGES):
+            print(f"  {printable(one.name)} ← {_other_end(one)}")
+        _print_more(inputs)
+    if users:
+        print("\nUsed by")
+        for one in store.downstream(row.id, _EDGES):
+            print(f"  {_other_end(one)} as {printable(one.name)}")
+        _print_more(users)
+
+
+def _other_end(one: InputRow) -> str:
+    if one.state_type is None:
+        return f"{id_text(one.run)} (deleted, or not collected yet)"
+    return f"{printable(one.run_name)} ({colored_state(one.state_name, one.state_type)})"
+
+
+def _print_more(count: int) -> None:
+    if count > _EDGES:
+        print(f"  and {count - _EDGES:,} more")
 
 
 def _state_and_times(row: FlowRunRow | TaskRunRow) -> dict[str, Any]:

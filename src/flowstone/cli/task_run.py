@@ -17,7 +17,14 @@ from flowstone.cli.output import (
     print_table,
     shown_ids,
 )
-from flowstone.cli.runs import elapsed, print_states, states_of, task_run_object
+from flowstone.cli.runs import (
+    elapsed,
+    inputs_of,
+    print_edges,
+    print_states,
+    states_of,
+    task_run_object,
+)
 from flowstone.cli.table import Column, Row
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text
@@ -77,7 +84,8 @@ def _inspect(arguments: Arguments) -> int:
     with opened_store() as store:
         row = store.find_task_run(arguments.run)
         if arguments.output == "json":
-            print_json(task_run_object(row) | {"states": states_of(store, row)})
+            extra = {"task_inputs": inputs_of(store, row), "states": states_of(store, row)}
+            print_json(task_run_object(row) | extra)
         else:
             _print_task_run(store, row)
     return 0
@@ -99,6 +107,7 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
             ("Tags", ", ".join(row.tags)),
         ]
     )
+    print_edges(store, row)
     print_states(store, row)
 
 
@@ -135,7 +144,7 @@ COMMANDS: dict[str, Command] = {
         _ls,
     ),
     "inspect": Command(
-        "Show one task run: its times and states.",
+        "Show one task run: its times, inputs and states.",
         "flowstone task-run inspect 0198a1b2-c3d4 -o json",
         _declare_inspect,
         _inspect,

@@ -16,19 +16,15 @@ HOUR = 3_600_000_000_000
 class Counts:
     """Changes of the roll-ups that are not written yet."""
 
-    __slots__ = ("by_flow_run", "by_hour")
+    __slots__ = ("_changes",)
 
     def __init__(self) -> None:
-        self.by_flow_run: dict[tuple[bytes, int], int] = {}
-        self.by_hour: dict[tuple[int, int], int] = {}
+        self._changes: dict[tuple[bytes | None, int, int], int] = {}
 
     def add(self, flow_run: bytes | None, created: int, state: int, runs: int = 1) -> None:
         """Count `runs` more task runs that are shown in a state."""
-        hour = (created // HOUR, state)
-        self.by_hour[hour] = self.by_hour.get(hour, 0) + runs
-        if flow_run is not None:
-            key = (flow_run, state)
-            self.by_flow_run[key] = self.by_flow_run.get(key, 0) + runs
+        key = (flow_run, created // HOUR, state)
+        self._changes[key] = self._changes.get(key, 0) + runs
 
     def crash(self, flow_run: bytes | None, created: int, shown: int) -> None:
         """Count a task run that was shown in a state as Crashed."""
@@ -37,11 +33,16 @@ class Counts:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write the changes, in the order of their keys, and begin anew."""
-        changes = [(*key, runs) for key, runs in sorted(self.by_flow_run.items()) if runs]
+        by_flow_run: dict[tuple[bytes, int], int] = {}
+        by_hour: dict[tuple[int, int], int] = {}
+        for (flow_run, hour, state), runs in self._changes.items():
+            by_hour[hour, state] = by_hour.get((hour, state), 0) + runs
+            if flow_run is not None:
+                by_flow_run[flow_run, state] = by_flow_run.get((flow_run, state), 0) + runs
+        changes = [(*key, runs) for key, runs in sorted(by_flow_run.items()) if runs]
         if changes:
             connection.executemany(ADD_TASK_COUNT, changes)
-        hours = [(*key, runs) for key, runs in sorted(self.by_hour.items()) if runs]
+        hours = [(*key, runs) for key, runs in sorted(by_hour.items()) if runs]
         if hours:
             connection.executemany(ADD_TASK_HOUR, hours)
-        self.by_flow_run = {}
-        self.by_hour = {}
+        self._changes = {}

@@ -102,6 +102,7 @@ def _delete_task_runs(connection: sqlite3.Connection, flow_run: bytes) -> int:
         _bury(connection, log, run)
     ids = [(run,) for run, *_ in rows]
     connection.executemany("DELETE FROM log_line WHERE task_run = ?", ids)
+    connection.executemany("DELETE FROM edge WHERE run = ?", ids)
     connection.executemany("DELETE FROM task_run WHERE id = ?", ids)
     counts.write(connection)
     return len(rows)
@@ -113,6 +114,7 @@ def _delete_one(connection: sqlite3.Connection, run: bytes) -> None:
     connection.execute("DELETE FROM log_line WHERE flow_run = ?", (run,))
     connection.execute("DELETE FROM task_count WHERE flow_run = ?", (run,))
     connection.execute("DELETE FROM flow_run_tag WHERE run = ?", (run,))
+    connection.execute("DELETE FROM edge WHERE run = ?", (run,))
     connection.execute("DELETE FROM flow_run WHERE id = ?", (run,))
 
 

@@ -17,6 +17,7 @@ from flowstone.core.facts import (
     FlowRunCarried,
     FlowRunChanged,
     FlowRunCreated,
+    InputsFound,
     LineLogged,
     TaskDefined,
     TaskRunCarried,
@@ -24,15 +25,25 @@ from flowstone.core.facts import (
     TaskRunCompleted,
     TaskRunCreated,
 )
-from flowstone.core.states import COMPLETED, PENDING, RUNNING, TERMINAL, TYPES
+from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
 from flowstone.log.records import Gap, Record
 from flowstone.store.counts import Counts
-from flowstone.store.lives import Entry, FlowLife, Growing, Life, Refused, TaskLife
+from flowstone.store.lives import (
+    Entry,
+    FlowLife,
+    Growing,
+    Life,
+    Refused,
+    TaskLife,
+    is_end,
+    tags_text,
+)
 from flowstone.store.names import Names
+from flowstone.store.plain import PlainRuns, SeenBefore
 from flowstone.store.statements import (
+    INSERT_EDGE,
     INSERT_FLOW_RUN,
     INSERT_LINE,
-    INSERT_PLAIN_TASK_RUN,
     INSERT_TASK_RUN,
     LOAD_FLOW_RUN,
     LOAD_TASK_RUN,
@@ -43,15 +54,10 @@ from flowstone.store.verdicts import close_children
 
 _ID = 16
 _columns_of = msgspec.structs.astuple
-_json = msgspec.json.Encoder().encode
 _payload_of = msgspec.msgpack.Encoder().encode
 
 
-class _SeenBefore(Exception):  # noqa: N818 - a way out of the quick path, no error
-    """A run that should be new is in the database."""
-
-
-_NOT_QUICKLY = (_SeenBefore, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
+_NOT_QUICKLY = (SeenBefore, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
 _REFUSALS = (Refused, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
 
 
@@ -122,13 +128,13 @@ class _Batch:
         self.connection, self.log, self.base, self.names = connection, log, base, names
         self.careful = careful
         self.known = names.of(log)
-        self.fresh: dict[bytes, TaskRunCreated] = {}
-        self.plain: dict[bytes, tuple[Any, ...]] = {}
-        self.plain_tags: list[tuple[str, bytes]] = []
+        self.deleted = self.known.deleted
+        self.counts = Counts()
+        self.plain = PlainRuns(connection, log, self.known.tasks, self.counts)
         self.tasks: dict[bytes, Growing] = {}
         self.flows: dict[bytes, Growing] = {}
         self.lines: list[tuple[Any, ...]] = []
-        self.counts = Counts()
+        self.edges: list[tuple[bytes, bytes, str]] = []
         self.takers: dict[type, Callable[[int, Any], None]] = {
             TaskRunCreated: self._task_created,
             TaskRunCompleted: self._task_completed,
@@ -138,6 +144,7 @@ class _Batch:
             FlowRunChanged: self._flow_changed,
             FlowRunCarried: self._flow_carried,
             LineLogged: self._line_logged,
+            InputsFound: self._inputs_found,
             TaskDefined: self._task_defined,
             FlowDefined: self._flow_defined,
             Gap: self._gap,
@@ -157,14 +164,16 @@ class _Batch:
 
     def flush(self) -> None:
         """Write everything taken so far."""
-        for run in list(self.fresh):
-            self._task(run)
-        self._flush_plain()
+        for run, entries in self.plain.flush():
+            self._replay(run, entries)
         self._flush_lives(self.tasks, INSERT_TASK_RUN, REPLACE_TASK_RUN, "task_run_tag")
         self._flush_lives(self.flows, INSERT_FLOW_RUN, REPLACE_FLOW_RUN, "flow_run_tag")
         if self.lines:
             self.connection.executemany(INSERT_LINE, self.lines)
             self.lines = []
+        if self.edges:
+            self.connection.executemany(INSERT_EDGE, self.edges)
+            self.edges = []
         self.counts.write(self.connection)
 
     # task runs --------------------------------------------------------------------------------
@@ -172,95 +181,75 @@ class _Batch:
     def _task_created(self, at: int, record: TaskRunCreated) -> None:
         del at
         run = record.run
-        if not record.running or self.careful or run in self.tasks:
+        if self.careful or run in self.tasks:
             self._begin_task(record)
-        elif not self.known.is_deleted(run, record.flow_run):
+        elif not (self.deleted and self._is_deleted(run, record.flow_run)):
             _check_id(run)
-            if run in self.fresh or run in self.plain:
-                raise _SeenBefore
-            self.fresh[run] = record
+            self.plain.create(record)
 
     def _task_completed(self, at: int, record: TaskRunCompleted) -> None:
         del at
         run = record.run
-        created = self.fresh.pop(run, None)
-        if created is None or record.sequence != 2 or record.fence != created.fence:
-            if created is not None:
-                self.fresh[run] = created
-            self._enter_task(
-                record.run, Entry(record.fence, record.sequence, COMPLETED, None, record.at)
-            )
+        if run in self.deleted:
             return
-        self.plain[run] = (
-            run,
-            self.log,
-            self.known.tasks.get(created.task),
-            created.flow_run,
-            created.parent,
-            created.name,
-            created.at,
-            record.at,
-            record.fence,
-            _tags_text(created.tags),
-        )
-        if created.tags:
-            self.plain_tags += [(tag, run) for tag in created.tags]
-        self.counts.add(created.flow_run, created.at, COMPLETED)
+        if self.careful or run in self.tasks or not self.plain.complete(record):
+            entry = Entry(record.fence, record.sequence, COMPLETED, None, record.at)
+            self._task(run).enter(entry, self.log)
 
     def _task_changed(self, at: int, record: TaskRunChanged) -> None:
         del at
-        self._enter_task(record.run, _entry(record))
-
-    def _enter_task(self, run: bytes, entry: Entry) -> None:
-        if not self.known.is_deleted(run, None):
-            self._task(run).enter(entry, self.log)
+        run = record.run
+        if run in self.deleted:
+            return
+        if self.careful or run in self.tasks or not self.plain.start(record):
+            self._task(run).enter(_entry(record), self.log)
 
     def _task_carried(self, at: int, record: TaskRunCarried) -> None:
         del at
         created = record.created
-        growing = self._begin_task(created, look=True)
+        growing = self._begin_task(created)
         if growing is not None:
             entry = Entry(
                 created.fence, record.sequence, _type(record.type), record.name, record.at
             )
             growing.carry(entry, record.attempt, self.log)
 
-    def _begin_task(self, record: TaskRunCreated, *, look: bool = False) -> Growing | None:
-        run = record.run
-        if self.known.is_deleted(run, record.flow_run):
+    def _begin_task(self, record: TaskRunCreated) -> Growing | None:
+        if self._is_deleted(record.run, record.flow_run):
             return None
-        _check_id(run)
-        if self.careful or look:
-            growing = self._task(run)
-        else:
-            growing = self.tasks.get(run) or self.tasks.setdefault(
-                run, Growing(TaskLife(run, self.log), None)
-            )
+        growing = self._task(record.run)
+        self._begin_life(growing, record)
+        return growing
+
+    def _begin_life(self, growing: Growing, record: TaskRunCreated) -> None:
         row = growing.row
         if row.name is None and isinstance(row, TaskLife):
             _describe(row, record)
             row.task, row.flow_run = self.known.tasks.get(record.task), record.flow_run
         _begin(growing, record, self.log)
-        return growing
 
     def _task(self, run: bytes) -> Growing:
         growing = self.tasks.get(run)
         if growing is not None:
             return growing
-        created = self.fresh.pop(run, None)
-        if created is not None:
-            growing = self.tasks[run] = Growing(TaskLife(run, self.log), None)
-            row = growing.row
-            assert isinstance(row, TaskLife)
-            _describe(row, created)
-            row.task, row.flow_run = self.known.tasks.get(created.task), created.flow_run
-            _begin(growing, created, self.log)
-            return growing
-        if run in self.plain:
-            self._flush_plain()
         _check_id(run)
-        growing = self.tasks[run] = self._load(LOAD_TASK_RUN, TaskLife, run)
+        created, entries = self.plain.take(run)
+        if created is None:
+            growing = self._load(LOAD_TASK_RUN, TaskLife, run)
+        else:
+            growing = Growing(TaskLife(run, self.log), None)
+            self._begin_life(growing, created)
+        self.tasks[run] = growing
+        self._replay(run, entries)
         return growing
+
+    def _replay(self, run: bytes, entries: list[Entry]) -> None:
+        """Enter what a run left the way of plain runs with."""
+        try:
+            for entry in entries:
+                self._task(run).enter(entry, self.log)
+        except Refused as refusal:  # which record it was is known when each goes by itself
+            raise SeenBefore from refusal
 
     # flow runs --------------------------------------------------------------------------------
 
@@ -270,12 +259,12 @@ class _Batch:
 
     def _flow_changed(self, at: int, record: FlowRunChanged) -> None:
         del at
-        if self.known.is_deleted(record.run, None):
+        if record.run in self.deleted:
             return
         growing = self._flow(record.run)
         growing.enter(_entry(record), self.log)
         last = growing.entries[-1]
-        if last.type in TERMINAL and last.sequence == record.sequence:
+        if is_end(last.type, last.name) and last.sequence == record.sequence:
             # What is open below it now is closed; a record of theirs that comes later reopens them.
             self.flush()
             close_children(self.connection, self.log, record.run, record.at)
@@ -291,7 +280,7 @@ class _Batch:
             growing.carry(entry, record.attempt, self.log)
 
     def _begin_flow(self, record: FlowRunCreated) -> Growing | None:
-        if self.known.is_deleted(record.run, record.parent_flow_run):
+        if self._is_deleted(record.run, record.parent_flow_run):
             return None
         growing = self._flow(record.run)
         row = growing.row
@@ -312,9 +301,8 @@ class _Batch:
     # the rest ---------------------------------------------------------------------------------
 
     def _line_logged(self, at: int, record: LineLogged) -> None:
-        if self.known.deleted and (
-            record.flow_run in self.known.deleted or record.task_run in self.known.deleted
-        ):
+        deleted = self.deleted
+        if deleted and (record.flow_run in deleted or record.task_run in deleted):
             return
         self.lines.append(
             (
@@ -328,6 +316,18 @@ class _Batch:
                 record.message,
             )
         )
+
+    def _inputs_found(self, at: int, record: InputsFound) -> None:
+        del at
+        run = record.run
+        if run in self.deleted:
+            return
+        _check_id(run)
+        edges = []
+        for name, upstream in record.inputs:
+            _check_id(upstream)
+            edges.append((run, upstream, name))
+        self.edges += edges
 
     def _task_defined(self, at: int, record: TaskDefined) -> None:
         del at
@@ -344,21 +344,21 @@ class _Batch:
             (self.log, self.base + at, record.count, record.lines, record.first, record.last),
         )
 
+    def _is_deleted(self, run: bytes, parent: bytes | None) -> bool:
+        """Whether a run that is told to begin was deleted, or what it belongs to was."""
+        if run in self.deleted:
+            return True
+        if parent not in self.deleted:
+            return False
+        self.names.bury(self.log, run)  # what follows names only the run
+        return True
+
     def _load(self, statement: str, kind: type[Life], run: bytes) -> Growing:
         found = self.connection.execute(statement, (run,)).fetchone()
         if found is None:
             return Growing(kind(run, self.log), None)
         *values, number, name = found
         return Growing(kind(*values), (number, name))
-
-    def _flush_plain(self) -> None:
-        if not self.plain:
-            return
-        done = self.connection.executemany(INSERT_PLAIN_TASK_RUN, self.plain.values())
-        if done.rowcount != len(self.plain):
-            raise _SeenBefore
-        self._tag("task_run_tag", self.plain_tags)
-        self.plain, self.plain_tags = {}, []
 
     def _flush_lives(
         self, lives: dict[bytes, Growing], insert: str, replace: str, tag_table: str
@@ -421,11 +421,7 @@ def _begin(growing: Growing, record: TaskRunCreated | FlowRunCreated, log: int) 
 
 def _describe(row: Life, record: TaskRunCreated | FlowRunCreated) -> None:
     row.name, row.parent, row.created = record.name, record.parent, record.at
-    row.tags = _tags_text(record.tags)
-
-
-def _tags_text(tags: tuple[str, ...]) -> str | None:
-    return _json(sorted(set(tags))).decode() if tags else None
+    row.tags = tags_text(record.tags) if record.tags else None
 
 
 def _check_id(run: bytes) -> None:

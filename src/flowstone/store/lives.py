@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from flowstone.core.states import DEFAULT_NAMES, MOVES, PENDING, RUNNING, TERMINAL
+from flowstone.core.states import DEFAULT_NAMES, MOVES, NOT_READY, PENDING, RUNNING, TERMINAL
 
 DIED = 1
 """The mark of a run whose process died."""
@@ -26,6 +26,16 @@ class Entry(msgspec.Struct, frozen=True, order=True, array_like=True):
     at: int
     message: str | None = None
     scheduled: int | None = None
+
+
+def tags_text(tags: tuple[str, ...]) -> str:
+    """Return tags as a row keeps them."""
+    return _json(sorted(set(tags))).decode()
+
+
+def is_end(type: int, name: str | None) -> bool:  # noqa: A002 - as in records
+    """Whether a run in this state has ended; `name` is None where it is the type's own."""
+    return type in TERMINAL or (type == PENDING and name == NOT_READY)
 
 
 class Refused(Exception):  # noqa: N818 - it is no error: the record is put aside
@@ -72,6 +82,7 @@ class FlowLife(Life):
     parameters: str | None = None
 
 
+_json = msgspec.json.Encoder().encode
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Entry]).decode
 
@@ -154,7 +165,7 @@ class Growing:
         row.created = row.created or entries[0].at
         row.started = next((one.at for one in entries if one.type == RUNNING), None)
         row.attempt = self._running() + self.missed
-        row.is_open = int(present.type not in TERMINAL and row.mark is None)
+        row.is_open = int(not is_end(present.type, present.name) and row.mark is None)
         earlier = entries[:-1]
         usual = entries_before(None, row.fence, row.sequence, row.created, row.started)
         row.history = None if earlier == usual else _encode(earlier)

@@ -21,10 +21,6 @@ class Known(msgspec.Struct):
     flows: dict[int, int]
     deleted: set[bytes]
 
-    def is_deleted(self, run: bytes, parent: bytes | None) -> bool:
-        """Whether a run, or the flow run that it belongs to, was deleted."""
-        return bool(self.deleted) and (run in self.deleted or parent in self.deleted)
-
 
 class Names:
     """Finds and makes the rows of tasks, flows and states, and remembers them for a while.
@@ -54,6 +50,11 @@ class Names:
                 {run for (run,) in deleted},
             )
         return known
+
+    def bury(self, log: int, run: bytes) -> None:
+        """Take a run for deleted that was not heard of before what it belongs to was deleted."""
+        self.of(log).deleted.add(run)
+        self._connection.execute("INSERT INTO tombstone (log, run) VALUES (?, ?)", (log, run))
 
     def state(self, number: int, name: str | None) -> int:
         """Return the row of a state by its type's number and its name (None: the type's own)."""

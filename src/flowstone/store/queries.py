@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from flowstone.core.states import CRASHED, DEFAULT_NAMES, TYPES
+from flowstone.store import edges
 from flowstone.store.collector import Collected, collect
 from flowstone.store.database import connect_reader, empty_reader
 from flowstone.store.deleting import delete_flow_run
@@ -14,6 +15,7 @@ from flowstone.store.finding import find
 from flowstone.store.lives import entries_before
 from flowstone.store.rows import (
     FlowRunRow,
+    InputRow,
     LineRow,
     LogStatus,
     RunFilter,
@@ -139,6 +141,18 @@ class Store:
         ):
             counts[name] = counts.get(name, 0) + runs
         return counts
+
+    def upstream(self, run: bytes, limit: int = 0) -> list[InputRow]:
+        """Return the runs whose results a run takes, by name; `limit` 0 is all."""
+        return edges.upstream(self._connection, run, limit)
+
+    def downstream(self, run: bytes, limit: int = 0) -> list[InputRow]:
+        """Return the runs that take a run's result, oldest first; `limit` 0 is all."""
+        return edges.downstream(self._connection, run, limit)
+
+    def edge_counts(self, run: bytes) -> tuple[int, int]:
+        """Return how many rows `upstream` and `downstream` have for a run."""
+        return edges.counts(self._connection, run)
 
     def lines(
         self,

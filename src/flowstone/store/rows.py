@@ -77,6 +77,23 @@ class StateEntry(msgspec.Struct, frozen=True):
     message: str | None
 
 
+class InputRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One end of an edge between two runs: the result of one is a parameter of the other.
+
+    `name` is the parameter's, or `wait_for`; `run` is the run at the other end. A task run has a
+    `task_name`, a flow run a `flow_name`. Of a run that was deleted, or of which nothing was heard
+    yet, only the id is known: both are None, and so is `state_type`.
+    """
+
+    name: str
+    run: bytes
+    run_name: str
+    task_name: str | None
+    flow_name: str | None
+    state_type: str | None
+    state_name: str
+
+
 class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     """One log line. The names are those of its flow run and task run, where they are known."""
 

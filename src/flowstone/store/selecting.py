@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from flowstone.core.states import COMPLETED, TERMINAL, TYPES
-from flowstone.store.lives import CLOSED, DIED
+from flowstone.core.states import COMPLETED, TYPES
+from flowstone.store.lives import CLOSED, DIED, is_end
 from flowstone.store.rows import FlowRunRow, RunFilter, RunRow, TaskRunRow
 
 Row = TypeVar("Row", bound=RunRow)
@@ -165,7 +165,7 @@ def _states(connection: sqlite3.Connection, wanted: tuple[str, ...]) -> list[int
 def _common(row: tuple[Any, ...]) -> dict[str, Any]:
     (run, name, type_, state, message, created, started, at, attempt, tags, parent) = row[:11]
     (scheduled, log, mark, mark_at, mark_message) = row[11:16]
-    ended = (at if mark is None else mark_at) if type_ in TERMINAL else None
+    ended = (at if mark is None else mark_at) if is_end(type_, state) else None
     return {
         "id": run,
         "name": UNKNOWN if name is None else name,

@@ -34,13 +34,39 @@ INSERT_FLOW_RUN = _insert("flow_run", FlowLife)
 REPLACE_FLOW_RUN = _replace("flow_run", FlowLife)
 LOAD_FLOW_RUN = _load("flow_run", FlowLife)
 
-# The run that most runs are: Pending and Running when created (?7), Completed (?8) without a word.
+# The run that most runs are: Pending when created, Running when started, Completed without a word.
 INSERT_PLAIN_TASK_RUN = """
     INSERT OR IGNORE INTO task_run
-        (id, log, task, flow_run, parent, name, created, started, at,
-         state, shown, is_open, fence, sequence, attempt, tags)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, 3, 3, 0, ?9, 2, 1, ?10)
+        (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
+         state, shown, is_open, sequence, attempt)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3, 3, 0, 2, 1)
 """
+# The same on its way: Pending (1) with sequence 0, or Running (2) with sequence 1.
+INSERT_OPEN_TASK_RUN = """
+    INSERT OR IGNORE INTO task_run
+        (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
+         state, shown, is_open, sequence, attempt)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, ?12 - 1, ?12 - 1)
+"""
+# Those of some ids (the braces) that are still so, by the word of one log (the + keeps the planner
+# from walking what is open there).
+OPEN_PLAIN_TASK_RUNS = """
+    SELECT id, flow_run, created, state, fence FROM task_run
+    WHERE +log = ? AND id IN ({}) AND is_open = 1 AND state IN (1, 2) AND sequence = state - 1
+        AND attempt = sequence AND history IS NULL AND name IS NOT NULL AND message IS NULL
+        AND scheduled IS NULL
+"""
+START_PLAIN_TASK_RUN = """
+    UPDATE task_run SET started = ?1, at = ?1, state = 2, shown = 2, sequence = 1, attempt = 1
+    WHERE id = ?2
+"""
+COMPLETE_PLAIN_TASK_RUN = """
+    UPDATE task_run SET started = ifnull(?1, started), at = ?2, state = 3, shown = 3, is_open = 0,
+        sequence = 2, attempt = 1
+    WHERE id = ?3
+"""
+INSERT_TASK_RUN_TAG = "INSERT OR IGNORE INTO task_run_tag (tag, run) VALUES (?, ?)"
+INSERT_EDGE = "INSERT OR IGNORE INTO edge (run, upstream, name) VALUES (?, ?, ?)"
 
 INSERT_LINE = """
     INSERT OR IGNORE INTO log_line

@@ -175,6 +175,17 @@ CREATE TABLE flow_run_tag (
     PRIMARY KEY (tag, run)
 ) WITHOUT ROWID;
 
+-- Whose results a run takes, and as which parameter. A run may take one result as several of them.
+-- Either may be a task run or a flow run, and `upstream` may be gone or not be there yet.
+CREATE TABLE edge (
+    run BLOB NOT NULL,
+    upstream BLOB NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (run, name, upstream)
+) WITHOUT ROWID;
+
+CREATE INDEX edge_by_upstream ON edge (upstream, run);
+
 -- How many task runs a flow run has in each state, and how many of each hour of creation there are.
 CREATE TABLE task_count (
     flow_run BLOB NOT NULL,

@@ -1,0 +1,58 @@
+"""Whose results a run takes, and who takes its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from flowstone.core.states import TYPES
+from flowstone.store.rows import InputRow
+from flowstone.store.selecting import UNKNOWN
+
+_QUERY = """
+    SELECT edge.name, edge.{other}, coalesce(task_run.name, flow_run.name), task.name, flow.name,
+        state.type, state.name
+    FROM edge
+    LEFT JOIN task_run ON task_run.id = edge.{other}
+    LEFT JOIN flow_run ON flow_run.id = edge.{other}
+    LEFT JOIN task ON task.ref = task_run.task
+    LEFT JOIN flow ON flow.ref = flow_run.flow
+    LEFT JOIN state ON state.ref = coalesce(task_run.shown, flow_run.shown)
+    WHERE edge.{one} = ? ORDER BY {order} LIMIT ?
+"""
+# Each in the order of the index that it walks.
+_UPSTREAM = _QUERY.format(other="upstream", one="run", order="edge.name, edge.upstream")
+_DOWNSTREAM = _QUERY.format(other="run", one="upstream", order="edge.run, edge.name")
+
+
+def upstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
+    """Return the runs whose results a run takes; `limit` 0 is all."""
+    return [_row(found) for found in connection.execute(_UPSTREAM, (run, limit or -1))]
+
+
+def downstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
+    """Return the runs that take a run's result; `limit` 0 is all."""
+    return [_row(found) for found in connection.execute(_DOWNSTREAM, (run, limit or -1))]
+
+
+def counts(connection: sqlite3.Connection, run: bytes) -> tuple[int, int]:
+    """Return how many rows `upstream` and `downstream` have for a run."""
+    found = connection.execute(
+        "SELECT (SELECT count(*) FROM edge WHERE run = ?1), "
+        "(SELECT count(*) FROM edge WHERE upstream = ?1)",
+        (run,),
+    ).fetchone()
+    return int(found[0]), int(found[1])
+
+
+def _row(found: tuple[Any, ...]) -> InputRow:
+    name, run, run_name, task, flow, type_, state = found
+    return InputRow(
+        name=name,
+        run=run,
+        run_name=UNKNOWN if run_name is None else run_name,
+        task_name=task,
+        flow_name=flow,
+        state_type=None if type_ is None else TYPES[type_].value,
+        state_name=UNKNOWN if state is None else state,
+    )
