@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flowstone.core.inputs import find
 from flowstone.core.outcome import Err
-from flowstone.drive.waiting import wait_all
+from flowstone.drive.waiting import lent_place, wait_all
 from flowstone.engine.inputs import to_states
 from flowstone.runners.submitted import TaskFuture
 
@@ -77,13 +77,14 @@ def as_completed(futures: Iterable[F], timeout: float | None = None) -> Iterator
     for future in finished:
         future.touch()
         yield future
-    pending = [future for future in unique if future not in set(finished)]
+    seen = set(finished)
+    pending = [future for future in unique if future not in seen]
     for future in pending:
         future.touch()
         future.when_done(ended.put)
     for left in range(len(pending), 0, -1):
         try:
-            future = _next_of(ended, pending, deadline)
+            future = _next_of(ended, deadline)
             yield future
         except Empty:
             message = f"{left} (of {len(unique)}) futures unfinished"
@@ -96,12 +97,14 @@ def resolve_futures_to_states(expr: Any) -> Any:
     return to_states(expr)
 
 
-def _next_of(ended: SimpleQueue[F], pending: list[F], deadline: float | None) -> F:
+def _next_of(ended: SimpleQueue[F], deadline: float | None) -> F:
     """Return the next future that ends. Raises `Empty` at the deadline."""
-    if ended.empty():
+    try:
+        return ended.get_nowait()
+    except Empty:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        wait_all(pending, left, least=1)  # which lends the place of a pool's worker
-    return ended.get_nowait()
+        with lent_place():
+            return ended.get(timeout=left)
 
 
 def _holds(future: TaskFuture, error: BaseException) -> bool:

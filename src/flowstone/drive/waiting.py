@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Protocol
 
@@ -28,32 +29,34 @@ HERE = _Here()
 """The place that the body on this thread has in a pool, if it has one."""
 
 
-def wait_all(
-    runs: Iterable[Upstream], timeout: float | None = None, least: int | None = None
-) -> bool:
-    """Block until all of these (or `least` more of them) have ended, or for so many seconds.
+@contextmanager
+def lent_place() -> Iterator[None]:
+    """Lend the place of the body on this thread, if it has one, while it waits."""
+    place = HERE.place
+    if place is None:
+        yield
+        return
+    place.lend()
+    try:
+        yield
+    finally:
+        place.take_back()
 
-    Returns whether they have.
-    """
+
+def wait_all(runs: Iterable[Upstream], timeout: float | None = None) -> bool:
+    """Block until all of these have ended, or for so many seconds; return whether they have."""
     pending = [run for run in runs if not run.is_done]
     if not pending:
         return True
-    needed = len(pending) if least is None else min(least, len(pending))
     gate = threading.Lock()
     gate.acquire()
     ended = count(1)
 
     def note(_run: Upstream) -> None:
-        if next(ended) == needed:
+        if next(ended) == len(pending):
             gate.release()
 
     for run in pending:
         run.when_done(note)
-    place = HERE.place
-    if place is not None:
-        place.lend()
-    try:
+    with lent_place():
         return gate.acquire(timeout=-1 if timeout is None else timeout)
-    finally:
-        if place is not None:
-            place.take_back()
