@@ -252,6 +252,7 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     return Task(fn, **options)
 
 
+@functools.cache
 def _submitting() -> Any:
     """Return the module that submits; programs that only call tasks never load it."""
     return import_module("flowstone.submitting")

@@ -18,6 +18,7 @@ from flowstone.exceptions import (
 )
 from flowstone.futures import FutureList, as_completed, resolve_futures_to_states, wait
 from flowstone.states import Completed, Failed, State
+from flowstone.store.queries import open_store
 from flowstone.task_runners import ThreadPoolTaskRunner
 
 
@@ -466,3 +467,30 @@ def test_user_made_failed_states_in_wait_for_hold_a_run_back(home):
         return future.state.name
 
     assert in_flow(waited) == "NotReady"
+
+
+def test_a_submitted_run_gets_its_name_when_its_inputs_are_known(recorded):
+    named = add.with_options(task_run_name="add {x}")
+
+    @flow(flow_run_name="child of {x}")
+    def child(x):
+        return x
+
+    def body():
+        named.submit(add.submit(1)).wait()
+        child(add.submit(5))
+
+    in_flow(body)
+    with open_store(recorded.home) as store:
+        assert store.find_task_run("add 2").state_name == "Completed"
+        assert store.find_flow_run("child of 6").state_name == "Completed"
+
+
+def test_what_is_submitted_is_in_the_store_with_its_inputs(recorded):
+    in_flow(lambda: add.submit(add.submit(1), y=2).result())
+    with open_store(recorded.home) as store:
+        row = store.find_task_run("add-1")
+        assert [(one.name, one.run_name) for one in store.upstream(row.id)] == [("x", "add-0")]
+        assert [one.run_name for one in store.downstream(store.find_task_run("add-0").id)] == [
+            "add-1"
+        ]

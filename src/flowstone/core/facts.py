@@ -153,6 +153,20 @@ class InputsFound(Written, frozen=True, tag=14):
     inputs: tuple[tuple[str, bytes], ...]
 
 
+class TaskRunNamed(Written, frozen=True, tag=15):
+    """A task run that existed already, as Pending, got its name: its inputs are known now."""
+
+    run: bytes
+    name: str
+
+
+class FlowRunNamed(Written, frozen=True, tag=16):
+    """A flow run that existed already, as Pending, got its name: its inputs are known now."""
+
+    run: bytes
+    name: str
+
+
 Defined = TaskDefined | FlowDefined
 Fact = (
     TaskRunCreated
@@ -164,4 +178,6 @@ Fact = (
     | TaskRunCarried
     | FlowRunCarried
     | InputsFound
+    | TaskRunNamed
+    | FlowRunNamed
 )

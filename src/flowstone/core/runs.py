@@ -11,14 +11,18 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from flowstone.core.facts import (
     FlowRunCarried,
     FlowRunChanged,
     FlowRunCreated,
+    FlowRunNamed,
     TaskRunCarried,
     TaskRunChanged,
     TaskRunCompleted,
     TaskRunCreated,
+    TaskRunNamed,
 )
 from flowstone.core.states import (
     COMPLETED,
@@ -141,6 +145,18 @@ class Run:
         """Begin the first attempt of a run that was Pending."""
         return self.enter(RUNNING, now)
 
+    def rename(self, name: str) -> TaskRunNamed | FlowRunNamed | None:
+        """Get a name; return the fact to record where the run exists already."""
+        self.name = name
+        if self._fact is None:
+            return None
+        self._fact = msgspec.structs.replace(self._fact, name=name)  # for the next segment
+        return (
+            TaskRunNamed(self.key, name)
+            if isinstance(self, TaskRun)
+            else FlowRunNamed(self.key, name)
+        )
+
     def retry(self, now: int) -> TaskRunChanged | FlowRunChanged:
         """Begin a further attempt."""
         return self.enter(RUNNING, now, "Retrying")
@@ -229,6 +245,16 @@ class TaskRun(Run):
         self._begin(now, running=running)
         self._fact = fact = TaskRunCreated(key, task, now, running, flow_run, parent, name, tags)
         return fact
+
+    def start(self, now: int) -> TaskRunChanged:
+        """Begin the first attempt of a run that was Pending; as `enter`, which is slower."""
+        if self.state_number != PENDING:
+            return super().start(now)  # type: ignore[return-value]
+        self.sequence += 1
+        self.state_number, self.titled, self.message = RUNNING, None, None
+        self._at = self._started = now
+        self.run_count = 1
+        return TaskRunChanged(self.key, self.sequence, RUNNING, None, now)
 
     def complete(self, now: int) -> TaskRunCompleted:
         """End well: the plain Completed, without a name or a message."""

@@ -86,7 +86,7 @@ async def _prepare(
     args, kwargs = spec.binding.unbind(run.parameters)
     if spec.run_name is None:
         return Ok((args, kwargs))
-    return await name_run(context, args, kwargs, "flow_run_name", ops)
+    return await name_run(context, args, kwargs, "flow_run_name", ops, env)
 
 
 def _check(spec: DeclaredFlow, given: dict[str, Any]) -> Outcome:

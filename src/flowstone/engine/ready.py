@@ -26,14 +26,21 @@ async def take_inputs(
 
 
 async def name_run(
-    context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any], option: str, ops: Ops
+    context: RunContext,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    option: str,
+    ops: Ops,
+    env: Env,
 ) -> Outcome:
     """Give the run the name that its template or function makes; return the arguments."""
     parameters = context.spec.binding.bind(args, kwargs)
     made = await title(context, parameters, option, ops)
     if isinstance(made, Err):
         return made
-    context.run.name = made.value
+    named = context.run.rename(made.value)
+    if named is not None:
+        env.log.append(named)
     return Ok((args, kwargs))
 
 

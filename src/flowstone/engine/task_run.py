@@ -48,11 +48,11 @@ async def task_run(
             ready = await _prepare(context, args, kwargs, wait_for, ops, env, now)
             if isinstance(ready, Err):
                 if run.sequence < 0:
-                    env.log.opened(run, create(context, env, now, running=False))
+                    env.log.opened(run, create(run, spec, outer, flow, env, now, running=False))
                 return await end_unready(context, ready, ops, env)
             args, kwargs = ready.value
         if run.sequence < 0:
-            env.log.opened(run, create(context, env, now, running=True))
+            env.log.opened(run, create(run, spec, outer, flow, env, now, running=True))
         else:
             env.log.append(run.start(env.now()))
         return await attempt(context, args, kwargs, ops, env)
@@ -83,21 +83,30 @@ async def _prepare(
     env: Env,
     now: int,
 ) -> Outcome:
-    spec, run = context.spec, context.run
+    spec, run, outer, flow = context.spec, context.run, context.outer, context.flow
     inputs = Inputs(spec.binding, args, kwargs, wait_for)
     if inputs.by_name and run.sequence < 0:
-        env.log.opened(run, create(context, env, now, running=False))  # it waits, as Pending
+        env.log.opened(
+            run, create(run, spec, outer, flow, env, now, running=False)
+        )  # it waits, as Pending
     ready = await take_inputs(context, inputs, ops, env)
     if isinstance(ready, Err) or spec.run_name is None:
         return ready
     args, kwargs = ready.value
-    return await name_run(context, args, kwargs, "task_run_name", ops)
+    return await name_run(context, args, kwargs, "task_run_name", ops, env)
 
 
-def create(context: RunContext, env: Env, now: int, *, running: bool) -> TaskRunCreated:
+def create(
+    run: TaskRun,
+    spec: DeclaredTask,
+    outer: RunContext | None,
+    flow: FlowContext | None,
+    env: Env,
+    now: int,
+    *,
+    running: bool,
+) -> TaskRunCreated:
     """Begin the run's existence; return the fact to record."""
-    run: TaskRun = context.run
-    spec, outer, flow = context.spec, context.outer, context.flow
     return run.create(
         run.key,
         now,

@@ -26,7 +26,7 @@ class Malformed(msgspec.Struct, frozen=True):
 
 _decode = msgspec.msgpack.Decoder(Record).decode
 _decode_any = msgspec.msgpack.Decoder().decode
-_KNOWN = frozenset(range(15))
+_KNOWN = frozenset(range(17))
 
 
 def decode(payload: bytes) -> Record | UnknownKind | Malformed:

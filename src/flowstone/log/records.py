@@ -11,6 +11,7 @@ from flowstone.core.facts import (
     FlowRunCarried,
     FlowRunChanged,
     FlowRunCreated,
+    FlowRunNamed,
     InputsFound,
     LineLogged,
     TaskDefined,
@@ -18,6 +19,7 @@ from flowstone.core.facts import (
     TaskRunChanged,
     TaskRunCompleted,
     TaskRunCreated,
+    TaskRunNamed,
     Written,
 )
 
@@ -87,4 +89,6 @@ Record = (
     | Gap
     | Continued
     | InputsFound
+    | TaskRunNamed
+    | FlowRunNamed
 )

@@ -68,8 +68,7 @@ class TaskFuture(Upstream):
         env = call.env
         now = env.now()
         identify(run, spec.name, self.flow, env.new_id(now))
-        context = RunContext(run, spec, outer, self.flow, log_prints=False)
-        env.log.opened(run, create(context, env, now, running=False))
+        env.log.opened(run, create(run, spec, outer, self.flow, env, now, running=False))
         if self.flow is not None:
             self.flow.children.add(self)
 

@@ -17,6 +17,7 @@ from flowstone.core.facts import (
     FlowRunCarried,
     FlowRunChanged,
     FlowRunCreated,
+    FlowRunNamed,
     InputsFound,
     LineLogged,
     TaskDefined,
@@ -24,6 +25,7 @@ from flowstone.core.facts import (
     TaskRunChanged,
     TaskRunCompleted,
     TaskRunCreated,
+    TaskRunNamed,
 )
 from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
 from flowstone.log.records import Gap, Record
@@ -145,6 +147,8 @@ class _Batch:
             FlowRunCarried: self._flow_carried,
             LineLogged: self._line_logged,
             InputsFound: self._inputs_found,
+            TaskRunNamed: self._task_named,
+            FlowRunNamed: self._flow_named,
             TaskDefined: self._task_defined,
             FlowDefined: self._flow_defined,
             Gap: self._gap,
@@ -317,6 +321,16 @@ class _Batch:
             )
         )
 
+    def _task_named(self, at: int, record: TaskRunNamed) -> None:
+        del at
+        if record.run not in self.deleted:
+            _name(self._task(record.run), record.name)
+
+    def _flow_named(self, at: int, record: FlowRunNamed) -> None:
+        del at
+        if record.run not in self.deleted:
+            _name(self._flow(record.run), record.name)
+
     def _inputs_found(self, at: int, record: InputsFound) -> None:
         del at
         run = record.run
@@ -399,6 +413,11 @@ class _Batch:
         if growing.before is not None:
             self.counts.add(*growing.before, -1)
         self.counts.add(row.flow_run, row.created, row.shown)
+
+
+def _name(growing: Growing, name: str) -> None:
+    if growing.row.name is not None:  # else nothing is known of the run: it will be told whole
+        growing.row.name = name
 
 
 def _entry(record: TaskRunChanged | FlowRunChanged) -> Entry:
