@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flowstone.core.declared import Hook
+if TYPE_CHECKING:
+    from flowstone.core.declared import Hook
 
 
 def check_options(kind: str, given: Iterable[str], known: Iterable[str]) -> None:

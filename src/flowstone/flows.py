@@ -21,22 +21,17 @@ from zlib import crc32
 
 from flowstone import declaring
 from flowstone.core.binding import Binding
-from flowstone.core.declared import Hook
 from flowstone.core.facts import FlowDefined
-from flowstone.core.final import state_after
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import Policy, make_delays
-from flowstone.core.runs import FlowRun
-from flowstone.core.states import State
-from flowstone.drive.awaiting import AWAITING
-from flowstone.drive.blocking import BLOCKING
-from flowstone.engine.flow_run import flow_run
-from flowstone.engine.ops import Env
-from flowstone.engine.steps import finish
 from flowstone.exceptions import InvalidNameError
 from flowstone.wiring import PROCESS
 
 if TYPE_CHECKING:
+    from flowstone.core.declared import Hook
+    from flowstone.core.runs import FlowRun
+    from flowstone.core.states import State
+    from flowstone.starting import Engine
     from flowstone.task_runners import ThreadPoolTaskRunner
 
 P = ParamSpec("P")
@@ -147,24 +142,30 @@ class Flow(Generic[P, R]):
         """
         __tracebackhide__ = True
         self.binding.check(args, kwargs)
-        env = PROCESS.env or PROCESS.start()
-        run = FlowRun()
+        engine = PROCESS.engine or PROCESS.start()
+        run = engine.new_flow_run()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, wait_for, return_state=return_state)
+            return self._call_async(engine, run, args, kwargs, wait_for, return_state=return_state)
+        story = engine.flow_run(self, run, args, kwargs, engine.blocking, engine.env, wait_for)
         if return_state:
-            outcome = finish(flow_run(self, run, args, kwargs, BLOCKING, env, wait_for))
-            return state_after(run, outcome)
-        return finish(flow_run(self, run, args, kwargs, BLOCKING, env, wait_for)).unwrap()
+            return engine.state_after(run, engine.finish(story))
+        return engine.finish(story).unwrap()
 
     async def _call_async(
-        self, run: FlowRun, args: Any, kwargs: Any, env: Env, wait_for: Any, *, return_state: bool
+        self,
+        engine: Engine,
+        run: FlowRun,
+        args: Any,
+        kwargs: Any,
+        wait_for: Any,
+        *,
+        return_state: bool,
     ) -> Any:
         __tracebackhide__ = True
+        story = engine.flow_run(self, run, args, kwargs, engine.awaiting, engine.env, wait_for)
         if return_state:
-            return state_after(
-                run, await flow_run(self, run, args, kwargs, AWAITING, env, wait_for)
-            )
-        return (await flow_run(self, run, args, kwargs, AWAITING, env, wait_for)).unwrap()
+            return engine.state_after(run, await story)
+        return (await story).unwrap()
 
     def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """Return a new flow with these options and otherwise this one's; `None` clears one."""

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
+from flowstone.core.final import state_after
 from flowstone.core.ids import IdSource
+from flowstone.core.outcome import Outcome
+from flowstone.core.runs import FlowRun, TaskRun
+from flowstone.core.states import State
 from flowstone.drive import capture, console
+from flowstone.drive.awaiting import AWAITING, Awaiting
+from flowstone.drive.blocking import BLOCKING, Blocking
 from flowstone.drive.reporting import LoggingReporter
+from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env, Recorder
+from flowstone.engine.steps import finish
+from flowstone.engine.task_run import task_run
 from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
 from flowstone.settings import Settings
 from flowstone.version import __version__
 
 
-def start(settings: Settings, recorder: Callable[[], Recorder | None]) -> tuple[Env, LogWriter]:
-    """Return the surroundings of this process's runs, and the log that they write.
+class Engine(NamedTuple):
+    """What runs tasks and flows in this process: the stories, the drivers, the surroundings."""
+
+    env: Env
+    log: LogWriter
+    task_run: Callable[..., Coroutine[Any, Any, Outcome]] = task_run
+    flow_run: Callable[..., Coroutine[Any, Any, Outcome]] = flow_run
+    new_task_run: type[TaskRun] = TaskRun
+    new_flow_run: type[FlowRun] = FlowRun
+    blocking: Blocking = BLOCKING
+    awaiting: Awaiting = AWAITING
+    finish: Callable[[Coroutine[Any, Any, Outcome]], Outcome] = finish
+    state_after: Callable[[Any, Outcome], State] = state_after
+
+
+def start(settings: Settings, recorder: Callable[[], Recorder | None]) -> Engine:
+    """Return what runs the tasks and flows of this process.
 
     `recorder` gives the log of the moment; log lines written within runs go there.
     """
@@ -42,7 +67,7 @@ def start(settings: Settings, recorder: Callable[[], Recorder | None]) -> tuple[
         new_id=ids.new,
         log_prints=settings.logging.log_prints,
     )
-    return env, log
+    return Engine(env, log)
 
 
 def _draw() -> float:

@@ -19,7 +19,9 @@ def submit(
     """Submit one run. Raises `ParameterBindError`, and `RuntimeError` outside of a flow run."""
     flow = _flow_around("submit")
     task.binding.check(args, kwargs)
-    return _runner_of(flow).submit(task, args, kwargs, wait_for, PROCESS.env or PROCESS.start())
+    return _runner_of(flow).submit(
+        task, args, kwargs, wait_for, (PROCESS.engine or PROCESS.start()).env
+    )
 
 
 def submit_each(
@@ -27,7 +29,7 @@ def submit_each(
 ) -> FutureList[TaskFuture]:
     """Submit a run for each item of the iterable arguments; errors as `submit` and `split`."""
     flow = _flow_around("map")
-    env = PROCESS.env or PROCESS.start()
+    env = (PROCESS.engine or PROCESS.start()).env
     calls = split(task.binding, args, kwargs)
     first = next(calls, None)  # what is wrong with the arguments is said before anything begins
     if first is None:

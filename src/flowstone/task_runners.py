@@ -45,7 +45,7 @@ class ThreadPoolTaskRunner:
         if self._threads is None:
             message = "Task runner is not started. Use it as a context: `with runner:`."
             raise RuntimeError(message)
-        env = PROCESS.env or PROCESS.start()
+        env = (PROCESS.engine or PROCESS.start()).env
         future = self._threads.submit(task, args, kwargs, wait_for, env)
         self._futures.add(future)
         future.when_done(self._futures.discard)

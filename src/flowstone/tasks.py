@@ -5,14 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine, Iterable
 from importlib import import_module
-from typing import Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 from zlib import crc32
 
 from flowstone import declaring
 from flowstone.core.binding import Binding
-from flowstone.core.declared import Hook
 from flowstone.core.facts import TaskDefined
-from flowstone.core.final import state_after
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import (
     Delays,
@@ -21,14 +29,13 @@ from flowstone.core.policy import (
     make_delays,
     make_jitter,
 )
-from flowstone.core.runs import TaskRun
-from flowstone.core.states import State
-from flowstone.drive.awaiting import AWAITING
-from flowstone.drive.blocking import BLOCKING
-from flowstone.engine.ops import Env
-from flowstone.engine.steps import finish
-from flowstone.engine.task_run import task_run
 from flowstone.wiring import PROCESS
+
+if TYPE_CHECKING:
+    from flowstone.core.declared import Hook
+    from flowstone.core.runs import TaskRun
+    from flowstone.core.states import State
+    from flowstone.starting import Engine
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,31 +153,30 @@ class Task(Generic[P, R]):
         """
         __tracebackhide__ = True
         self.binding.check(args, kwargs)
-        env = PROCESS.env or PROCESS.start()
-        run = TaskRun()
+        engine = PROCESS.engine or PROCESS.start()
+        run = engine.new_task_run()
         if self.isasync:
-            return self._call_async(run, args, kwargs, env, wait_for, return_state=return_state)
+            return self._call_async(engine, run, args, kwargs, wait_for, return_state=return_state)
+        story = engine.task_run(self, run, args, kwargs, engine.blocking, engine.env, wait_for)
         if return_state:
-            outcome = finish(task_run(self, run, args, kwargs, BLOCKING, env, wait_for))
-            return state_after(run, outcome)
-        return finish(task_run(self, run, args, kwargs, BLOCKING, env, wait_for)).unwrap()
+            return engine.state_after(run, engine.finish(story))
+        return engine.finish(story).unwrap()
 
     async def _call_async(
         self,
+        engine: Engine,
         run: TaskRun,
         args: Any,
         kwargs: Any,
-        env: Env,
         wait_for: Any,
         *,
         return_state: bool,
     ) -> Any:
         __tracebackhide__ = True
+        story = engine.task_run(self, run, args, kwargs, engine.awaiting, engine.env, wait_for)
         if return_state:
-            return state_after(
-                run, await task_run(self, run, args, kwargs, AWAITING, env, wait_for)
-            )
-        return (await task_run(self, run, args, kwargs, AWAITING, env, wait_for)).unwrap()
+            return engine.state_after(run, await story)
+        return (await story).unwrap()
 
     def submit(
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any

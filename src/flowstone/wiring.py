@@ -10,11 +10,11 @@ from importlib import import_module
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from flowstone.engine.ops import Env
 from flowstone.settings import Settings, load
 
 if TYPE_CHECKING:
     from flowstone.log.writer import LogWriter
+    from flowstone.starting import Engine
 
 _logger = logging.getLogger("flowstone")
 _MANY_SEGMENTS = 4
@@ -26,7 +26,7 @@ class Process:
     """The settings and surroundings of this process."""
 
     def __init__(self) -> None:
-        self.env: Env | None = None
+        self.engine: Engine | None = None
         self.log: LogWriter | None = None
         self._settings: Settings | None = None
         self._lock = RLock()
@@ -40,28 +40,29 @@ class Process:
             self._settings = load(os.environ)
         return self._settings
 
-    def start(self) -> Env:
-        """Return the surroundings, made at the first call and after a fork."""
+    def start(self) -> Engine:
+        """Return what runs tasks and flows, made at the first call and after a fork."""
         with self._lock:
-            if self.env is None:
+            if self.engine is None:
                 starting = import_module("flowstone.starting")
-                env, self.log = starting.start(self.settings, lambda: self.log)
+                engine: Engine = starting.start(self.settings, lambda: self.log)
+                self.log = engine.log
                 if not self._watches_forks:
                     self._watches_forks = True
                     os.register_at_fork(after_in_child=self._forked)
                     atexit.register(self._ended)
-                self.env = env
-            return self.env
+                self.engine = engine
+            return self.engine
 
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
-        self.env = self.log = None
+        self.engine = self.log = None
         self._settings = settings
 
     def _forked(self) -> None:
         if self.log is not None:
             self.log.abandon()
-        self.env = self.log = None
+        self.engine = self.log = None
         self._lock = RLock()
 
     def _ended(self) -> None:

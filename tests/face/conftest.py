@@ -13,10 +13,10 @@ from tests.face.recorded import Recorded
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """Record this test's runs in a home of its own."""
-    before = PROCESS.env, PROCESS.log, PROCESS._settings
+    before = PROCESS.engine, PROCESS.log, PROCESS._settings
     PROCESS.restart(Settings(home=str(tmp_path)))
     yield tmp_path
-    PROCESS.env, PROCESS.log, PROCESS._settings = before
+    PROCESS.engine, PROCESS.log, PROCESS._settings = before
 
 
 @pytest.fixture
