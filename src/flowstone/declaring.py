@@ -8,10 +8,83 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from flowstone.core.binding import Binding
+from flowstone.core.plain import clean_text
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook
+    from flowstone.starting import Engine
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Declaration(Generic[P, R]):
+    """What a task and a flow share: the function, the options of both, the hooks."""
+
+    kind: str
+    name: str
+
+    def __init__(self, fn: Callable[P, R], options: Any, known: Iterable[str]) -> None:
+        kind = self.kind.lower()
+        check_function(fn)
+        check_options(kind, options, known)
+        wrapper: Any = self
+        functools.update_wrapper(wrapper, fn)
+        self.fn = fn
+        self._options = options
+        self.isasync = is_async(fn)
+        self.binding = Binding(fn)
+        self.description: str | None = options.get("description") or inspect.getdoc(fn)
+        self.tags: set[str] = set(options.get("tags") or ())
+        self.run_tags = tuple(sorted(map(clean_text, self.tags)))
+        name = f"{kind}_run_name"
+        self.run_name: str | Callable[..., Any] | None = check_run_name(name, options.get(name))
+        self.log_prints: bool | None = options.get("log_prints")
+        if self.log_prints:
+            expect_prints()
+        hooks = functools.partial(check_hooks, kind)
+        self.on_running_hooks = hooks("on_running", options.get("on_running"))
+        self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))
+        self.on_failure_hooks = hooks("on_failure", options.get("on_failure"))
+
+    def on_running(self, hook: F) -> F:
+        """Call the hook whenever an attempt begins; usable as a decorator."""
+        self.on_running_hooks.append(hook)
+        return hook
+
+    def on_completion(self, hook: F) -> F:
+        """Call the hook when a run completes; usable as a decorator."""
+        self.on_completion_hooks.append(hook)
+        return hook
+
+    def on_failure(self, hook: F) -> F:
+        """Call the hook when a run fails for good; usable as a decorator."""
+        self.on_failure_hooks.append(hook)
+        return hook
+
+    async def _call_async(
+        self,
+        engine: Engine,
+        run: Any,
+        args: Any,
+        kwargs: Any,
+        wait_for: Any,
+        *,
+        return_state: bool,
+    ) -> Any:
+        __tracebackhide__ = True
+        tell = engine.task_run if self.kind == "Task" else engine.flow_run
+        story = tell(self, run, args, kwargs, engine.awaiting, engine.env, wait_for)
+        if return_state:
+            return engine.state_after(run, await story)
+        return (await story).unwrap()
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}>"
 
 
 def check_options(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -102,8 +175,3 @@ def importable_module(fn: Callable[..., Any]) -> str:
         return str(spec.name).removesuffix(".__main__")
     file = getattr(main, "__file__", None)
     return os.path.splitext(os.path.basename(file))[0] if file else "interactive"
-
-
-def doc_of(fn: Callable[..., Any]) -> str | None:
-    """Return the function's docstring, without its indentation."""
-    return inspect.getdoc(fn)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import (
     TYPE_CHECKING,
     Any,
-    Generic,
     Literal,
     ParamSpec,
     TypedDict,
@@ -20,23 +19,20 @@ from typing import (
 from zlib import crc32
 
 from flowstone import declaring
-from flowstone.core.binding import Binding
 from flowstone.core.facts import FlowDefined
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import Policy, make_delays
+from flowstone.declaring import Declaration
 from flowstone.exceptions import InvalidNameError
 from flowstone.wiring import PROCESS
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook
-    from flowstone.core.runs import FlowRun
     from flowstone.core.states import State
-    from flowstone.starting import Engine
     from flowstone.task_runners import ThreadPoolTaskRunner
 
 P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
 _BANNED = ("/", "%", "&", ">", "<")
 
 
@@ -58,7 +54,7 @@ class FlowOptions(TypedDict, total=False):
     on_failure: Iterable[Hook] | None
 
 
-class Flow(Generic[P, R]):
+class Flow(Declaration[P, R]):
     """A function as a flow. Call it as you would the function; each call is a flow run.
 
     Options as at `flow`. `fn` is the function itself, for calls that are not to be tracked.
@@ -67,28 +63,11 @@ class Flow(Generic[P, R]):
     kind = "Flow"
 
     def __init__(self, fn: Callable[P, R], /, **options: Unpack[FlowOptions]) -> None:
-        declaring.check_function(fn)
-        declaring.check_options("flow", options, FlowOptions.__annotations__)
-        functools.update_wrapper(self, fn)
-        self.fn = fn
-        self._options = options
-        self.isasync = declaring.is_async(fn)
-        self.binding = Binding(fn)
+        super().__init__(fn, options, FlowOptions.__annotations__)
         self.name = _name(options.get("name"), fn)
-        self.description = options.get("description") or declaring.doc_of(fn)
         self.version = options.get("version") or _source_version(fn)
-        self.tags = set(options.get("tags") or ())
-        self.run_tags = tuple(sorted(map(clean_text, self.tags)))
-        self.run_name = declaring.check_run_name("flow_run_name", options.get("flow_run_name"))
         self.should_validate_parameters = bool(options.get("validate_parameters", True))
         self.task_runner = _runner(options.get("task_runner"))
-        self.log_prints = options.get("log_prints")
-        if self.log_prints:
-            declaring.expect_prints()
-        hooks = functools.partial(declaring.check_hooks, "flow")
-        self.on_running_hooks = hooks("on_running", options.get("on_running"))
-        self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))
-        self.on_failure_hooks = hooks("on_failure", options.get("on_failure"))
         self.policy = _policy(options)
         self.definition = FlowDefined(
             0,
@@ -103,7 +82,7 @@ class Flow(Generic[P, R]):
     @property
     def flow_run_name(self) -> str | Callable[..., str] | None:
         """The template or function of the run's names."""
-        return self._options.get("flow_run_name")
+        return self.run_name
 
     @property
     def retries(self) -> int:
@@ -151,45 +130,11 @@ class Flow(Generic[P, R]):
             return engine.state_after(run, engine.finish(story))
         return engine.finish(story).unwrap()
 
-    async def _call_async(
-        self,
-        engine: Engine,
-        run: FlowRun,
-        args: Any,
-        kwargs: Any,
-        wait_for: Any,
-        *,
-        return_state: bool,
-    ) -> Any:
-        __tracebackhide__ = True
-        story = engine.flow_run(self, run, args, kwargs, engine.awaiting, engine.env, wait_for)
-        if return_state:
-            return engine.state_after(run, await story)
-        return (await story).unwrap()
-
     def with_options(self, **options: Unpack[FlowOptions]) -> Flow[P, R]:
         """Return a new flow with these options and otherwise this one's; `None` clears one."""
         declaring.check_options("with_options", options, FlowOptions.__annotations__)
         merged: FlowOptions = {**self._options, **options}
         return type(self)(self.fn, **merged)
-
-    def on_running(self, hook: F) -> F:
-        """Call `hook(flow, flow_run, state)` whenever an attempt begins; usable as a decorator."""
-        self.on_running_hooks.append(hook)
-        return hook
-
-    def on_completion(self, hook: F) -> F:
-        """Call `hook(flow, flow_run, state)` when a run completes; usable as a decorator."""
-        self.on_completion_hooks.append(hook)
-        return hook
-
-    def on_failure(self, hook: F) -> F:
-        """Call `hook(flow, flow_run, state)` when a run fails for good; usable as a decorator."""
-        self.on_failure_hooks.append(hook)
-        return hook
-
-    def __repr__(self) -> str:
-        return f"<Flow {self.name!r}>"
 
 
 @overload

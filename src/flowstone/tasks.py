@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import (
     TYPE_CHECKING,
     Any,
-    Generic,
     Literal,
     ParamSpec,
     TypedDict,
@@ -19,7 +18,6 @@ from typing import (
 from zlib import crc32
 
 from flowstone import declaring
-from flowstone.core.binding import Binding
 from flowstone.core.facts import TaskDefined
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import (
@@ -29,17 +27,15 @@ from flowstone.core.policy import (
     make_delays,
     make_jitter,
 )
+from flowstone.declaring import Declaration
 from flowstone.wiring import PROCESS
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook
-    from flowstone.core.runs import TaskRun
     from flowstone.core.states import State
-    from flowstone.starting import Engine
 
 P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class TaskOptions(TypedDict, total=False):
@@ -60,7 +56,7 @@ class TaskOptions(TypedDict, total=False):
     on_failure: Iterable[Hook] | None
 
 
-class Task(Generic[P, R]):
+class Task(Declaration[P, R]):
     """A function as a task. Call it as you would the function; each call is a task run.
 
     Options as at `task`. `fn` is the function itself, for calls that are not to be tracked.
@@ -69,26 +65,9 @@ class Task(Generic[P, R]):
     kind = "Task"
 
     def __init__(self, fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> None:
-        declaring.check_function(fn)
-        declaring.check_options("task", options, TaskOptions.__annotations__)
-        functools.update_wrapper(self, fn)
-        self.fn = fn
-        self._options = options
-        self.isasync = declaring.is_async(fn)
-        self.binding = Binding(fn)
+        super().__init__(fn, options, TaskOptions.__annotations__)
         self.name = options.get("name") or declaring.own_name(fn)
-        self.description = options.get("description") or declaring.doc_of(fn)
         self.version = options.get("version")
-        self.tags = set(options.get("tags") or ())
-        self.run_tags = tuple(sorted(map(clean_text, self.tags)))
-        self.run_name = declaring.check_run_name("task_run_name", options.get("task_run_name"))
-        self.log_prints = options.get("log_prints")
-        if self.log_prints:
-            declaring.expect_prints()
-        hooks = functools.partial(declaring.check_hooks, "task")
-        self.on_running_hooks = hooks("on_running", options.get("on_running"))
-        self.on_completion_hooks = hooks("on_completion", options.get("on_completion"))
-        self.on_failure_hooks = hooks("on_failure", options.get("on_failure"))
         self.policy = _policy(options)
         self.task_key = _key(fn, self.name, self.run_tags)
         self.definition = TaskDefined(
@@ -104,7 +83,7 @@ class Task(Generic[P, R]):
     @property
     def task_run_name(self) -> str | Callable[..., str] | None:
         """The template or function of the run's names."""
-        return self._options.get("task_run_name")
+        return self.run_name
 
     @property
     def retries(self) -> int:
@@ -120,7 +99,8 @@ class Task(Generic[P, R]):
     @property
     def retry_jitter_factor(self) -> float | None:
         """The factor that spreads the delays."""
-        return self._options.get("retry_jitter_factor")
+        factor: float | None = self._options.get("retry_jitter_factor")
+        return factor
 
     @property
     def retry_condition_fn(self) -> Callable[..., Any] | None:
@@ -162,22 +142,6 @@ class Task(Generic[P, R]):
             return engine.state_after(run, engine.finish(story))
         return engine.finish(story).unwrap()
 
-    async def _call_async(
-        self,
-        engine: Engine,
-        run: TaskRun,
-        args: Any,
-        kwargs: Any,
-        wait_for: Any,
-        *,
-        return_state: bool,
-    ) -> Any:
-        __tracebackhide__ = True
-        story = engine.task_run(self, run, args, kwargs, engine.awaiting, engine.env, wait_for)
-        if return_state:
-            return engine.state_after(run, await story)
-        return (await story).unwrap()
-
     def submit(
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
     ) -> Any:
@@ -211,24 +175,6 @@ class Task(Generic[P, R]):
         declaring.check_options("with_options", options, TaskOptions.__annotations__)
         merged: TaskOptions = {**self._options, **options}
         return type(self)(self.fn, **merged)
-
-    def on_running(self, hook: F) -> F:
-        """Call `hook(task, task_run, state)` whenever an attempt begins; usable as a decorator."""
-        self.on_running_hooks.append(hook)
-        return hook
-
-    def on_completion(self, hook: F) -> F:
-        """Call `hook(task, task_run, state)` when a run completes; usable as a decorator."""
-        self.on_completion_hooks.append(hook)
-        return hook
-
-    def on_failure(self, hook: F) -> F:
-        """Call `hook(task, task_run, state)` when a run fails for good; usable as a decorator."""
-        self.on_failure_hooks.append(hook)
-        return hook
-
-    def __repr__(self) -> str:
-        return f"<Task {self.name!r}>"
 
 
 @overload
