@@ -325,3 +325,41 @@ def test_submit_does_not_look_through_large_plain_arguments_for_long(home):
     begun = time.monotonic()
     assert submits() == [100] * 20
     assert time.monotonic() - begun < 2
+
+
+def test_async_tasks_that_block_their_loop_do_not_hold_up_the_others(home, caplog):
+    """C4, E11: a blocking call inside `async def` costs its own time, not everybody's."""
+
+    @task
+    async def blocks(n):
+        time.sleep(0.2)
+        return n
+
+    @flow
+    def many():
+        return sum(blocks.map(range(50)).result(timeout=15))
+
+    begun = time.monotonic()
+    assert many() == sum(range(50))
+    assert time.monotonic() - begun < 3  # one after another they take 10 s
+    said = [r.getMessage() for r in caplog.records if "blocks its event loop" in r.getMessage()]
+    assert len(said) == 1
+    assert "Task 'blocks'" in said[0]
+    assert "test_structure.py:" in said[0]
+
+
+def test_async_tasks_that_await_stay_on_one_loop(home, caplog):
+    loops = set()
+
+    @task
+    async def awaits(_n):
+        await asyncio.sleep(0.01)
+        loops.add(id(asyncio.get_running_loop()))
+
+    @flow
+    def many():
+        awaits.map(range(2000)).wait()
+
+    many()
+    assert len(loops) == 1
+    assert "blocks its event loop" not in caplog.text

@@ -78,6 +78,11 @@ class TaskFuture(Upstream):
         return self.run.id
 
     @property
+    def label(self) -> str:
+        """What the run is called, for messages: its task's name, without a number."""
+        return self.run.name.rpartition("-")[0] or self.run.name
+
+    @property
     def key(self) -> bytes:
         """The id of the run, as bytes."""
         return self.run.key
