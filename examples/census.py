@@ -1,6 +1,6 @@
 """A census of the Python standard library on this machine, as a flow of small tasks.
 
-Finds every module, parses each in a task of its own, puts the counts in a table, and writes a
+Finds every module, maps a task over them that parses one, puts the counts in a table, and writes a
 report. Three broken files beside this one (`broken/`) and those that the library brings for its own
 tests do not parse: their tasks fail, are retried once, and are reported.
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowstone import flow, get_run_logger, task
+from flowstone.futures import as_completed
 
 BROKEN = Path(__file__).parent / "broken"
 BLOCKS = {
@@ -206,26 +207,27 @@ async def write_report(table: Table, failures: list[Failure], folder: Path) -> P
 
 
 @flow
-async def census(output: Path = Path("census-report"), limit: int = 0) -> Census:
+def census(output: Path = Path("census-report"), limit: int = 0) -> Census:
     """Count what is in the standard library, and write a report of it into the folder `output`."""
     logger = get_run_logger()
     sources = find_modules(limit)
     logger.info("Parsing %d files", len(sources))
-    modules: list[Module] = []
-    failures: list[Failure] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the library's tests write on purpose
-        for number, source in enumerate(sources, 1):
-            state = parse_module(source, return_state=True)
-            if state.is_completed():
-                modules.append(state.result())
-            else:
-                error = state.result(raise_on_failure=False)
-                failures.append(Failure(source.name, str(error)))
+        parsing = parse_module.map(sources)
+        for number, _ in enumerate(as_completed(parsing), 1):
             if number % 500 == 0:
                 logger.info("%d of %d files", number, len(sources))
+    modules: list[Module] = []
+    failures: list[Failure] = []
+    for source, future in zip(sources, parsing, strict=True):
+        if future.state.is_completed():
+            modules.append(future.result())
+        else:
+            error = future.result(raise_on_failure=False)
+            failures.append(Failure(source.name, str(error)))
     table = tabulate(modules)
-    report = await write_report(table, failures, output)
+    report = write_report.submit(table, failures, output).result()
     logger.info("Parsed %d files; %d could not be parsed", len(modules), len(failures))
     return Census(table, failures, report, run=str((logger.extra or {})["flow_run_name"]))
 
@@ -370,7 +372,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("census-report"), metavar="FOLDER")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N files")
     arguments = parser.parse_args()
-    result = asyncio.run(census(arguments.output, arguments.limit))
+    result = census(arguments.output, arguments.limit)
     print_summary(result)
     print_commands(result.run)
 

@@ -1,6 +1,6 @@
 """Kills processes that run flows, at random moments, and looks whether anything seen is missing.
 
-    python tests/faults/kill_loop.py --kills 200
+    python tests/faults/kill_loop.py --kills 200 --kinds submit async-submit
 
 After each kill: every call and every flow run that its caller saw return is in the store as
 Completed, the flow run that was killed is Crashed and leaves no open task run, the database passes
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from flowstone.store.queries import Store, open_store
 from flowstone.store.rows import FlowRunRow, RunFilter
 
 VICTIM = Path(__file__).with_name("victim.py")
+KINDS = ("sync", "async", "submit", "async-submit")
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -39,31 +41,34 @@ class Tally:
     seen: int = 0
     runs: int = 0
     crashed: int = 0
+    closed: int = 0
     violations: list[str] = field(default_factory=list)
     read_seconds: list[float] = field(default_factory=list)
 
 
-def kill_many(home: Path, kills: int, seed: int, longest: float) -> Tally:
-    """Kill that many victims, sync and async in turn, and check after each."""
+def kill_many(
+    home: Path, kills: int, seed: int, longest: float, kinds: Sequence[str] = KINDS
+) -> Tally:
+    """Kill that many victims, of each kind in turn, and check after each."""
     tally = Tally()
     chance = random.Random(seed)
     for number in range(kills):
         name = f"victim-{number}"
         seen_file = home.parent / f"{name}.seen"
-        colour = "async" if number % 2 else "sync"
-        kill_one(home, seen_file, name, colour, chance.uniform(0.0, longest))
+        kind = kinds[number % len(kinds)]
+        kill_one(home, seen_file, name, kind, chance.uniform(0.0, longest))
         tally.kills += 1
         before = len(tally.violations)
         check(home, name, read_seen(seen_file), tally)
         seen_file.unlink(missing_ok=True)
         if sys.stderr.isatty() or len(tally.violations) > before:
-            print(f"{name} ({colour}): {tally.seen} calls seen", file=sys.stderr)
+            print(f"{name} ({kind}): {tally.seen} calls seen", file=sys.stderr)
     return tally
 
 
-def kill_one(home: Path, seen_file: Path, name: str, colour: str, delay: float) -> None:
+def kill_one(home: Path, seen_file: Path, name: str, kind: str, delay: float) -> None:
     """Start a victim and kill it `delay` seconds after Python started in it."""
-    command = [sys.executable, VICTIM, seen_file, name, colour]
+    command = [sys.executable, VICTIM, seen_file, name, kind]
     with (home.parent / "said.txt").open("wb") as said:
         victim = subprocess.Popen(
             command,
@@ -134,6 +139,7 @@ def check_flow_run(store: Store, row: FlowRunRow, seen: set[str], tally: Tally) 
     if row.state_type not in {"COMPLETED", "CRASHED"}:
         say(f"{row.name}: its process is dead, and it is {row.state_name}")
     tally.crashed += row.state_type == "CRASHED"
+    tally.closed += sum(one.state_type == "CRASHED" for one in tasks)
 
 
 def check_integrity(home: Path, tally: Tally) -> None:
@@ -156,6 +162,7 @@ def main() -> int:
     """Kill, check and print the tally."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of victims")
     parser.add_argument("--seed", type=int, default=None, help="to see the same moments again")
     parser.add_argument("--longest", type=float, default=1.5, help="seconds of tasks before a kill")
     parser.add_argument("--least-seen", type=int, help="calls that must be seen (500 a kill)")
@@ -164,7 +171,9 @@ def main() -> int:
     least_seen = 500 * options.kills if options.least_seen is None else options.least_seen
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="flowstone-kills-") as folder:
-        tally = kill_many(Path(folder) / "home", options.kills, seed, options.longest)
+        tally = kill_many(
+            Path(folder) / "home", options.kills, seed, options.longest, options.kinds
+        )
         left = left_over(Path(folder) / "home")
     seconds = time.monotonic() - started
     reads = sorted(tally.read_seconds)
@@ -172,7 +181,8 @@ def main() -> int:
         f"kills {tally.kills}, of them while tasks ran {tally.hits} (seed {seed}, {seconds:.0f} s)"
     )
     print(f"calls seen by their callers {tally.seen:,}, in {tally.runs:,} flow runs")
-    print(f"flow runs marked Crashed {tally.crashed}; log files left behind {len(left)}")
+    print(f"flow runs marked Crashed {tally.crashed}, task runs {tally.closed}", end="")
+    print(f"; log files left behind {len(left)}")
     print(f"reading after a kill: median {reads[len(reads) // 2]:.3f} s, most {reads[-1]:.3f} s")
     print(f"violations {len(tally.violations)}")
     for violation in tally.violations[:50]:

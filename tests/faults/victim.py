@@ -1,9 +1,11 @@
 """Runs flows of no-op tasks for ever, and writes down, with fsync, what its callers saw.
 
-    python tests/faults/victim.py SEEN NAME sync|async
+    python tests/faults/victim.py SEEN NAME sync|async|submit|async-submit
 
 Each line of SEEN is the name of a flow run and the number of a call that returned in it, or the
-name and `end` once the flow run returned. Killed by `kill_loop.py` at a random moment.
+name and `end` once the flow run returned. The flows that submit keep one task run open from their
+first moment to their last, so that a kill finds something to close. Killed by `kill_loop.py` at a
+random moment.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 from itertools import count
 
 from flowstone import flow, task
+from flowstone.futures import as_completed
 
 CALLS = 400
+BATCH = 40
 
 
 class Notebook:
@@ -53,14 +58,53 @@ async def awaits_in_a_row(run, notebook):
         notebook.saw(run, str(number))
 
 
+@task(task_run_name="lingering")
+def linger(leave):
+    leave.wait()
+
+
+@task(task_run_name="lingering")
+async def alinger(leave):
+    await asyncio.to_thread(leave.wait)
+
+
+@flow(flow_run_name="{run}")
+def submits_in_batches(run, notebook):
+    leave = threading.Event()
+    linger.submit(leave)
+    for first in range(0, CALLS, BATCH):
+        for future in as_completed(noop.map(range(first, first + BATCH))):
+            notebook.saw(run, str(future.result()))
+    leave.set()
+
+
+@flow(flow_run_name="{run}")
+async def submits_async_tasks(run, notebook):
+    leave = threading.Event()
+    alinger.submit(leave)
+    for first in range(0, CALLS, BATCH):
+        futures = [anoop.submit(number) for number in range(first, first + BATCH)]
+        for number, future in enumerate(futures, first):
+            assert await asyncio.to_thread(future.result) == number
+            notebook.saw(run, str(number))
+    leave.set()
+
+
+FLOWS = {
+    "sync": calls_in_a_row,
+    "async": awaits_in_a_row,
+    "submit": submits_in_batches,
+    "async-submit": submits_async_tasks,
+}
+
+
 def main() -> None:
-    notebook, name, colour = Notebook(sys.argv[1]), sys.argv[2], sys.argv[3]
+    notebook, name, kind = Notebook(sys.argv[1]), sys.argv[2], sys.argv[3]
     for number in count():
         run = f"{name}-{number}"
-        if colour == "sync":
-            calls_in_a_row(run, notebook)
-        else:
-            asyncio.run(awaits_in_a_row(run, notebook))
+        returned = FLOWS[kind](run, notebook)
+        if FLOWS[kind].isasync:
+            asyncio.run(returned)
         notebook.saw(run, "end")
 
 

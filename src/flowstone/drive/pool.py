@@ -280,7 +280,7 @@ class Pool:
                 continue
             taken, grown = self._taken, 0
             share = (time.process_time() - used) / max(now - began, 1e-9)
-            if share < _BUSY or step:
+            if share < _BUSY:
                 step = max(1, 2 * step)
                 grown = self._grow(min(step, self._queue.qsize()))
             elif now - moved > _BUSY_LOOK:

@@ -13,7 +13,7 @@ from flowstone.core.runs import FlowRun
 from flowstone.core.states import COMPLETED
 from flowstone.core.upstream import Upstream
 from flowstone.drive.capture import log_for
-from flowstone.drive.tracebacks import user_frames
+from flowstone.drive.tracebacks import is_installed, user_frames
 
 SHOWN = 20
 """Closing lines of a task's completed runs that one flow run shows; the rest would drown others."""
@@ -145,13 +145,18 @@ def _short(error: BaseException) -> str:
 
 
 def _place(start: TracebackType | None) -> str:
-    """Return where an error was raised, in a few words."""
-    if start is None:
-        return ""
-    while start.tb_next is not None:
+    """Return where an error was raised, in a few words: the innermost frame of the user's own."""
+    inner = own = None
+    while start is not None:
+        inner = start
+        if not is_installed(start.tb_frame.f_code.co_filename):
+            own = start
         start = start.tb_next
-    code = start.tb_frame.f_code
-    return f" (at {os.path.basename(code.co_filename)}:{start.tb_lineno}, in {code.co_name})"
+    shown = own or inner
+    if shown is None:
+        return ""
+    code = shown.tb_frame.f_code
+    return f" (at {os.path.basename(code.co_filename)}:{shown.tb_lineno}, in {code.co_name})"
 
 
 def _name(hook: Any) -> str:

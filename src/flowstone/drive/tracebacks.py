@@ -6,12 +6,18 @@ import os
 import traceback
 from types import TracebackType
 
+_LIBRARY = os.path.dirname(os.__file__) + os.sep
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def is_ours(filename: str) -> bool:
     """Whether a file belongs to Flowstone itself."""
     return filename.startswith(_OURS)
+
+
+def is_installed(filename: str) -> bool:
+    """Whether a file belongs to Python or to an installed package, and not to the program."""
+    return filename.startswith((_LIBRARY, "<")) or "site-packages" in filename
 
 
 def user_traceback(error: BaseException) -> str:
