@@ -7,10 +7,10 @@ Each setting has a dotted name (`logging.level`) and a variable made of it
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -42,7 +42,7 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is logged and shown. `colors` is None where the terminal decides."""
 
-    level: int = logging.INFO
+    level: int = 20  # logging.INFO; importing logging would cost each start 8 ms
     colors: bool | None = None
     log_prints: bool = False
 
@@ -97,7 +97,10 @@ def variable(name: str) -> str:
 
 def level_number(text: str) -> int:
     """Return the number of a logging level, from its name or number; `KeyError` if it is none."""
-    return int(text) if text.isdecimal() else logging.getLevelNamesMapping()[text.upper()]
+    if text.isdecimal():
+        return int(text)
+    names: dict[str, int] = import_module("logging").getLevelNamesMapping()
+    return names[text.upper()]
 
 
 def _found(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import time
 from importlib import import_module
@@ -15,11 +14,6 @@ from flowstone.settings import Settings, load
 if TYPE_CHECKING:
     from flowstone.log.writer import LogWriter
     from flowstone.starting import Engine
-
-_logger = logging.getLogger("flowstone")
-_MANY_SEGMENTS = 4
-_MANY_LOGS = 100
-_LONG = 2.0
 
 
 class Process:
@@ -69,24 +63,7 @@ class Process:
         if self.log is None:
             return
         self.log.last_words()
-        home, logs = os.path.split(self.log.directory)
-        if _is_untidy(self.log.directory, self.log.id.hex(), time.monotonic() - self._began):
-            # By its path, because the store lies above this layer and is loaded by few.
-            collector = import_module("flowstone.store.collector")
-            try:
-                collector.tidy(home)
-            except Exception as error:  # noqa: BLE001  tidying is a courtesy; the records are safe
-                _logger.debug("%s in %s could not be collected: %s", logs, home, error)
+        import_module("flowstone.tidying").tidy_up(self.log, time.monotonic() - self._began)
 
 
 PROCESS = Process()
-
-
-def _is_untidy(directory: str, own: str, lived: float) -> bool:
-    """Whether so much waits to be collected that an ending process should lend a hand."""
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return False
-    own_segments = sum(name.startswith(own) for name in names)
-    return own_segments >= _MANY_SEGMENTS or (lived > _LONG and len(names) > _MANY_LOGS)

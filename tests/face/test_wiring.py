@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowstone import flow, task, wiring
+from flowstone import flow, task, tidying
 from flowstone.homes import writable_home
 from flowstone.settings import Settings
 from flowstone.wiring import PROCESS
@@ -15,7 +15,7 @@ from tests.log.reading import read_logs
 
 SCRIPT = """
 import os, sys
-from flowstone import flow, task, wiring
+from flowstone import flow, task
 
 @task
 def add(x, y):
@@ -131,8 +131,8 @@ talks()
 def test_a_process_lends_a_hand_where_many_logs_wait_if_it_lived_a_while(tmp_path, lived, untidy):
     for number in range(101):
         (tmp_path / str(number)).touch()
-    assert wiring._is_untidy(str(tmp_path), "own", lived) is untidy
-    assert not wiring._is_untidy(str(tmp_path / "gone"), "own", lived)
+    assert tidying.is_untidy(str(tmp_path), "own", lived) is untidy
+    assert not tidying.is_untidy(str(tmp_path / "gone"), "own", lived)
 
 
 def test_log_prints_may_be_set_for_everything(tmp_path):

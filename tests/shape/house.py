@@ -24,6 +24,7 @@ ROWS = {
     "settings": 7,
     "homes": 7,
     "starting": 7,
+    "tidying": 7,
     "wiring": 7,
     "store": 8,
     "server": 10,

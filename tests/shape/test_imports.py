@@ -70,6 +70,7 @@ def test_the_decorators_load_nothing_that_a_script_may_not_use(tmp_path):
     loaded = loaded_by(FACE, tmp_path)
     assert "flowstone.tasks" in loaded
     assert HEAVY & loaded == set()
+    assert not {"dataclasses", "logging", "flowstone.engine", "flowstone.log"} & loaded
 
 
 def test_the_decorators_load_neither_store_nor_command_line(tmp_path):
