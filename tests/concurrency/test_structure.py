@@ -363,3 +363,35 @@ def test_async_tasks_that_await_stay_on_one_loop(home, caplog):
     many()
     assert len(loops) == 1
     assert "blocks its event loop" not in caplog.text
+
+
+def test_a_second_interrupt_does_not_wait_for_what_runs(recorded, monkeypatch):
+    from flowstone.engine import flow_run
+
+    async def interrupted_again(_context, _ops):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flow_run, "stop_children", interrupted_again)
+
+    @flow(flow_run_name="it")
+    def interrupted():
+        task(time.sleep, name="nap").submit(0.1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert recorded.states("it")[-1] == "Crashed"
+
+
+def test_the_closing_line_counts_cancelled_runs_too(home, caplog):
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def cancels():
+        gate = threading.Event()
+        task(gate.wait, name="gate").submit(5)
+        add.submit(1).cancel()
+        gate.set()
+
+    with caplog.at_level("INFO", logger="flowstone"):
+        cancels()
+    closing = [r.getMessage() for r in caplog.records if "task runs:" in r.getMessage()]
+    assert "1 Cancelled" in closing[-1]

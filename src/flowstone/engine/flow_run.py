@@ -51,9 +51,11 @@ async def flow_run(
         args, kwargs = ready.value
         return await attempt(context, args, kwargs, ops, env)
     except BaseException as error:
-        if context.children and not isinstance(error, GeneratorExit):
-            await stop_children(context, ops)
-        crash(run, context, error, env)
+        try:
+            if context.children and not isinstance(error, GeneratorExit):
+                await stop_children(context, ops)
+        finally:  # a second interrupt does not wait
+            crash(run, context, error, env)
         raise
     finally:
         context.close()

@@ -154,6 +154,9 @@ class TaskFuture(Upstream):
             return False
         env = taken[1].env
         env.log.closed(self.run, self.run.enter(CANCELLED, env.now()))
+        if self.flow is not None:
+            tally = self.flow.tally
+            tally[self.run.state_name] = tally.get(self.run.state_name, 0) + 1
         self.finish(Err(CancelledRun(f"Task run {self.run.name!r} was cancelled.")))
         return True
 
