@@ -473,3 +473,33 @@ def test_created_facts_round_trip(tmp_path):
     run = begun(log)
     [fact] = [one for one in read_logs(tmp_path / "logs") if isinstance(one, TaskRunCreated)]
     assert fact.run == run.key
+
+
+def test_new_room_that_other_threads_fill_at_once_is_made_again(tmp_path, monkeypatch):
+    log = make(tmp_path)
+    log.append(line("first"))
+    grow = segment.MappedSegment.grow
+    rivals = [3]
+
+    def grow_and_lose(self, needed):
+        grow(self, needed)
+        if rivals[0]:
+            rivals[0] -= 1
+            frame_of_zeros = self._room - self._map.tell()
+            self._map.write(bytes(frame_of_zeros))  # somebody else took all of it
+
+    monkeypatch.setattr(segment.MappedSegment, "grow", grow_and_lose)
+    log.append(line("y" * 70_000))
+    log.append(line("last"))
+    assert log.waiting == 0
+    assert rivals == [0]
+
+
+def test_a_segment_that_repeats_more_than_it_may_hold_still_takes_records(tmp_path, kind):
+    log = make(tmp_path, segment_bytes=1 << 20)
+    for number in range(3000):
+        log.define(TaskDefined(0, f"key-{number}", "n" * 500))
+    for number in range(300):
+        log.append(line(f"{number}:" + "x" * 5000))
+    assert [int(text.split(":")[0]) for text in texts(tmp_path)] == list(range(300))
+    assert len(files.list_segments(tmp_path / "logs")[0]) < 20

@@ -62,6 +62,11 @@ class MappedSegment:
             raise
 
     @property
+    def held(self) -> int:
+        """Bytes that it has room for now."""
+        return self._room
+
+    @property
     def can_grow(self) -> bool:
         """Whether it is to be given more room, and not followed by another segment."""
         return self._room < self.limit
@@ -157,6 +162,11 @@ class PlainSegment:
             self.drop()
             os.unlink(_unnamed(self.path))
             raise
+
+    @property
+    def held(self) -> int:
+        """Bytes that are written in it."""
+        return self.size
 
     @property
     def can_grow(self) -> bool:

@@ -208,21 +208,22 @@ class LogWriter:
         frames = b"".join(frame(piece, self._seed) for piece in _pieces(payload))
         if self._put is _refuse:
             self._begin_segment()
-        try:
-            self._put(frames)
-        except ValueError:
-            segment = self._segment
-            if segment is None or not segment.can_grow:
-                self._begin_segment()
-            else:
-                segment.grow(len(frames))
-                self._put = self._putter(segment)
+        while True:
             try:
                 self._put(frames)
-            except ValueError:  # longer than a new segment's first room
-                self._segment.grow(len(frames))  # type: ignore[union-attr]
-                self._put = self._putter(self._segment)  # type: ignore[arg-type]
-                self._put(frames)
+            except ValueError:  # also again: other threads write into the new room at once
+                self._make_room(len(frames))
+            else:
+                return
+
+    def _make_room(self, needed: int) -> None:
+        segment = self._segment
+        if segment is None or not segment.can_grow:
+            self._begin_segment()
+            segment = self._segment
+        if segment is not None:
+            segment.grow(needed)
+            self._put = self._putter(segment)
 
     def _begin_segment(self) -> None:
         """Make the next segment; end the one before when the new one is locked, before it is seen.
@@ -250,7 +251,10 @@ class LogWriter:
         self._segment, self._number = segment, number
         put = self._putter(segment)
         if number > 0:
+            segment.limit = 1 << 62
             self._repeat_what_is_open(segment)
+            # However much that was: a segment takes more than what it repeats.
+            segment.limit = max(self._segment_bytes, 2 * segment.held)
         self._put = put
         if number == 0 and self._sync == "interval":
             Thread(target=self._sync_forever, name="flowstone-log-sync", daemon=True).start()

@@ -38,9 +38,9 @@ def downstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[I
 def counts(connection: sqlite3.Connection, run: bytes) -> tuple[int, int]:
     """Return how many rows `upstream` and `downstream` have for a run."""
     found = connection.execute(
-        "SELECT (SELECT count(*) FROM edge WHERE run = ?1), "
-        "(SELECT count(*) FROM edge WHERE upstream = ?1)",
-        (run,),
+        "SELECT (SELECT count(*) FROM edge WHERE run = ?), "
+        "(SELECT count(*) FROM edge WHERE upstream = ?)",
+        (run, run),
     ).fetchone()
     return int(found[0]), int(found[1])
 

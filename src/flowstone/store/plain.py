@@ -169,7 +169,7 @@ class PlainRuns:
         for run, created in self._created.items():
             started = created.at if created.running else self._started.get(run)
             state, at = (PENDING, created.at) if started is None else (RUNNING, started)
-            rows.append((*self._columns(created), started, at, state))
+            rows.append((*self._columns(created), started, at, state, state, state - 1, state - 1))
             self._counts.add(created.flow_run, created.at, state)
         self._insert(INSERT_OPEN_TASK_RUN, rows)
         self._created, self._started = {}, {}
@@ -194,7 +194,7 @@ class PlainRuns:
                 continue
             del self._moved[run]
             if moved.ended is None:
-                started.append((moved.started, run))
+                started.append((moved.started, moved.started, run))
             else:
                 ended.append((moved.started, moved.ended, run))
             self._counts.add(flow_run, created, state, -1)

@@ -46,7 +46,7 @@ INSERT_OPEN_TASK_RUN = """
     INSERT OR IGNORE INTO task_run
         (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
          state, shown, is_open, sequence, attempt)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, ?12 - 1, ?12 - 1)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
 """
 # Those of some ids (the braces) that are still so, by the word of one log (the + keeps the planner
 # from walking what is open there).
@@ -57,13 +57,13 @@ OPEN_PLAIN_TASK_RUNS = """
         AND scheduled IS NULL
 """
 START_PLAIN_TASK_RUN = """
-    UPDATE task_run SET started = ?1, at = ?1, state = 2, shown = 2, sequence = 1, attempt = 1
-    WHERE id = ?2
+    UPDATE task_run SET started = ?, at = ?, state = 2, shown = 2, sequence = 1, attempt = 1
+    WHERE id = ?
 """
 COMPLETE_PLAIN_TASK_RUN = """
-    UPDATE task_run SET started = ifnull(?1, started), at = ?2, state = 3, shown = 3, is_open = 0,
+    UPDATE task_run SET started = ifnull(?, started), at = ?, state = 3, shown = 3, is_open = 0,
         sequence = 2, attempt = 1
-    WHERE id = ?3
+    WHERE id = ?
 """
 INSERT_TASK_RUN_TAG = "INSERT OR IGNORE INTO task_run_tag (tag, run) VALUES (?, ?)"
 INSERT_EDGE = "INSERT OR IGNORE INTO edge (run, upstream, name) VALUES (?, ?, ?)"
@@ -91,12 +91,10 @@ OPEN_TASK_RUNS_OF_FLOW_RUN = OPEN_TASK_RUNS_OF_LOG + " AND flow_run = ?"
 OPEN_FLOW_RUNS_OF_LOG = "SELECT id FROM flow_run WHERE log = ? AND is_open = 1"
 OPEN_FLOW_RUNS_OF_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND parent_flow_run = ?"
 MARK_TASK_RUN = """
-    UPDATE task_run SET is_open = 0, shown = 6, mark = ?1,
-        mark_at = CASE WHEN at > ?2 THEN at ELSE ?2 END, mark_message = ?3
-    WHERE id = ?4
+    UPDATE task_run SET is_open = 0, shown = 6, mark = ?, mark_at = max(at, ?), mark_message = ?
+    WHERE id = ?
 """
 MARK_FLOW_RUN = """
-    UPDATE flow_run SET is_open = 0, shown = 6, mark = ?1,
-        mark_at = CASE WHEN at > ?2 THEN at ELSE ?2 END, mark_message = ?3
-    WHERE id = ?4
+    UPDATE flow_run SET is_open = 0, shown = 6, mark = ?, mark_at = max(at, ?), mark_message = ?
+    WHERE id = ?
 """
