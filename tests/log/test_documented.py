@@ -7,10 +7,13 @@ from typing import get_args
 import msgspec
 import pytest
 
+from flowstone.core.facts import LineLogged
 from flowstone.core.states import TYPES
 from flowstone.log.frames import frame, seed_of
 from flowstone.log.records import FORMAT, Record
+from flowstone.log.writer import LogWriter
 
+LOG = b"\x01" * 16
 PAGE = (Path(__file__).parents[2] / "docs" / "log-format.md").read_text()
 SECTIONS = {
     int(number): section
@@ -49,3 +52,13 @@ def test_the_pages_example_is_a_frame():
     written = bytes.fromhex("".join(line[:13].split("  ")[0] for line in example.splitlines()))
     assert written == frame(b"\x92\x0d\x01", seed_of(b"\x01" * 16))
     assert PAGE.startswith(f"# The log format\n\nVersion {FORMAT}.")
+
+
+def test_the_documented_layout_is_the_one_written(tmp_path):
+    log = LogWriter(str(tmp_path), LOG, version="1.0")
+    log.append(LineLogged(None, None, 5, 20, "test", "hello"))
+    path = tmp_path / f"{LOG.hex()}.000000.log"
+    raw = path.read_bytes()
+    length = int.from_bytes(raw[:4], "little")
+    record = msgspec.msgpack.decode(raw[8 : 8 + length])
+    assert record[:4] == [0, FORMAT, LOG, 0]

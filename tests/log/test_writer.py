@@ -8,9 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from flowstone.core.facts import FlowRunCreated, LineLogged, TaskDefined, TaskRunCreated
@@ -455,17 +453,6 @@ print("alive", log.waiting > 0)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100_000
     found = [int(text.split(":")[0]) for text in texts(tmp_path)]
     assert found == list(range(len(found)))
-
-
-def test_the_documented_layout_is_the_one_written(tmp_path):
-    log = make(tmp_path)
-    begun(log)
-    [one], _ = files.list_segments(tmp_path / "logs")
-    raw = Path(one.path).read_bytes()
-    length = int.from_bytes(raw[:4], "little")
-    record = msgspec.msgpack.decode(raw[8 : 8 + length])
-    assert record[:4] == [0, 1, LOG, 0]
-    assert os.path.basename(one.path) == f"{LOG.hex()}.000000.log"
 
 
 def test_created_facts_round_trip(tmp_path):
