@@ -174,10 +174,8 @@ def test_a_cancelled_async_task_crashes(recorded):
 
     asyncio.run(main())
     assert recorded.states("slow") == ["Pending", "Running", "Crashed"]
-    crashed = recorded.facts[-1] if hasattr(recorded.facts[-1], "sequence") else None
     messages = [getattr(fact, "message", "") for fact in recorded.facts]
     assert "Execution was cancelled by the runtime environment." in messages
-    assert crashed is None or crashed.message
 
 
 def test_async_retries_wait_on_the_loop(home):

@@ -1,8 +1,9 @@
 """What a body's return value makes of its run: a value, or a state that the user built.
 
-A returned `State` is the run's final state. A list, tuple or set of states and nothing else is
-summed up: all completed is Completed; else any cancelled is Cancelled, any paused is Paused, and
-anything else is Failed.
+A returned `State` that the user built is the run's final state. The state of another run, or a
+list, tuple or set of states and nothing else, is summed up, and the caller gets it as it is: all
+completed is Completed; else any cancelled is Cancelled, any paused is Paused, and anything else is
+Failed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ CARRIERS = (State, list, tuple, set)
 def final_state(value: Any) -> State | None:
     """Return the state that a return value asks for, or None where it is just a value."""
     if isinstance(value, State):
-        return value
+        details = value.state_details
+        is_of_a_run = details.task_run_id is not None or details.flow_run_id is not None
+        return _sum_up([value]) if is_of_a_run else value
     if isinstance(value, Annotation):  # a tuple too, and what is quoted is just a value
         return None
     return _sum_up(list(value)) if is_state_iterable(value) else None

@@ -34,7 +34,6 @@ class MappedSegment:
     def __init__(self, directory: str, log: bytes, number: int, limit: int) -> None:
         self.path = os.path.join(directory, files.segment_name(log, number))
         self.limit = limit
-        self.is_locked = False
         self.size = 0  # known once it has ended
         self._fd = -1
         self._room = 0
@@ -51,10 +50,10 @@ class MappedSegment:
         """
         self._fd = _make(self.path, os.O_RDWR)
         try:
-            self.is_locked = files.lock(self._fd)
+            locked = files.lock(self._fd)
             _allocate(self._fd, _FIRST + _RESERVE)
             self._map_up_to(_FIRST, 0)
-            self.write(header(locked=self.is_locked))
+            self.write(header(locked=locked))
             os.rename(_unnamed(self.path), self.path)
         except BaseException:
             self.drop()
@@ -140,7 +139,6 @@ class PlainSegment:
     def __init__(self, directory: str, log: bytes, number: int, limit: int) -> None:
         self.path = os.path.join(directory, files.segment_name(log, number))
         self.limit = limit
-        self.is_locked = False
         self.size = 0
         self._fd = -1
         self._inode = -1
@@ -153,10 +151,10 @@ class PlainSegment:
         """Make the file, as a mapped segment does."""
         self._fd = _make(self.path, os.O_WRONLY | os.O_APPEND)
         try:
-            self.is_locked = files.lock(self._fd)
+            locked = files.lock(self._fd)
             self._inode = os.fstat(self._fd).st_ino
             self.write = self._append
-            self.write(header(locked=self.is_locked))
+            self.write(header(locked=locked))
             os.rename(_unnamed(self.path), self.path)
         except BaseException:
             self.drop()
