@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowstone.annotations import allow_failure, unmapped
+    from flowstone.context import tags
     from flowstone.core.states import State
     from flowstone.flows import Flow, flow
     from flowstone.logging import get_run_logger
@@ -17,22 +19,48 @@ _WHERE = {
     "State": "flowstone.core.states",
     "Task": "flowstone.tasks",
     "__version__": "flowstone.version",
+    "allow_failure": "flowstone.annotations",
     "flow": "flowstone.flows",
     "get_run_logger": "flowstone.logging",
+    "tags": "flowstone.context",
     "task": "flowstone.tasks",
+    "unmapped": "flowstone.annotations",
 }
 
-__all__ = ["Flow", "State", "Task", "__version__", "flow", "get_run_logger", "task"]
+__all__ = [
+    "Flow",
+    "State",
+    "Task",
+    "__version__",
+    "allow_failure",
+    "flow",
+    "get_run_logger",
+    "tags",
+    "task",
+    "unmapped",
+]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
-    if name not in _WHERE:
+def _load(name: str) -> Any:
+    """Import a public name or a module when it is first asked for."""
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    if name.startswith("_"):
         message = f"module 'flowstone' has no attribute {name!r}"
         raise AttributeError(message)
-    value = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = value
-    return value
+    try:
+        return import_module(f"flowstone.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"flowstone.{name}":
+            raise
+    return import_module("flowstone.old_names").find("flowstone", name)
+
+
+if not TYPE_CHECKING:  # so that a type checker knows which names there are
+
+    def __getattr__(name: str) -> Any:
+        value = globals()[name] = _load(name)
+        return value
 
 
 def __dir__() -> list[str]:

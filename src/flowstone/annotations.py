@@ -7,12 +7,28 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
+class Seen:
+    """Whether this process has made anything that arguments would have to be searched for.
+
+    That is a future, a state or one of the marks.
+    """
+
+    __slots__ = ("any",)
+
+    def __init__(self) -> None:
+        self.any = False
+
+
+SEEN = Seen()
+
+
 class Annotation(tuple[T], Generic[T]):
     """A value with a mark on it. Two are equal where the mark and the value are."""
 
     __slots__ = ()
 
     def __new__(cls, value: T) -> Annotation[T]:
+        SEEN.any = True
         return tuple.__new__(cls, (value,))
 
     @property

@@ -15,10 +15,21 @@ FlowstoneError
 ├── FailedRun                           a run failed and only its message is left
 ├── CrashedRun                          a run crashed and only its message is left
 ├── CancelledRun                        a run was cancelled
-└── IllegalMove (RuntimeError)          a run cannot go from this state to that one
+├── TaskRunTimeoutError (TimeoutError)  a task run exceeded its `timeout_seconds`
+├── FlowRunTimeoutError (TimeoutError)  a flow run exceeded its `timeout_seconds`
+├── ConcurrencySlotAcquisitionError     a limit can never give what was asked of it
+├── AcquireConcurrencySlotTimeoutError (TimeoutError) ... or did not in the time it had
+├── LimitExists (ValueError)            there is a limit of that name already
+├── LimitNotFound (LookupError)         there is no limit of that name
+├── IllegalMove (RuntimeError)          a run cannot go from this state to that one
+├── VisualizationUnsupportedError (RuntimeError)  a call that cannot be drawn without running it
+└── NotInFlowstoneError (NotImplementedError)  a name that Prefect has and Flowstone has not
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 
 class FlowstoneError(Exception):
@@ -81,5 +92,47 @@ class CancelledRun(FlowstoneError):
     """The run was cancelled."""
 
 
+class TaskRunTimeoutError(FlowstoneError, TimeoutError):
+    """A task run took longer than its `timeout_seconds`."""
+
+
+class FlowRunTimeoutError(FlowstoneError, TimeoutError):
+    """A flow run took longer than its `timeout_seconds`."""
+
+
+class ConcurrencySlotAcquisitionError(FlowstoneError):
+    """A limit cannot give what was asked of it, however long one waits."""
+
+
+class AcquireConcurrencySlotTimeoutError(FlowstoneError, TimeoutError):
+    """A limit did not give a slot within the time that the caller would wait."""
+
+
+class LimitExists(FlowstoneError, ValueError):
+    """There is a limit of that name already."""
+
+
+class LimitNotFound(FlowstoneError, LookupError):
+    """There is no limit of that name in this home."""
+
+
 class IllegalMove(FlowstoneError, RuntimeError):
     """A run was asked to enter a state that cannot follow the one it is in."""
+
+
+class VisualizationUnsupportedError(FlowstoneError, RuntimeError):
+    """A flow that is drawn calls a task in a way that cannot be drawn; draw a run of it instead."""
+
+
+class NotInFlowstoneError(FlowstoneError, NotImplementedError):
+    """What was called is in Prefect and not in Flowstone; the message says what to do instead."""
+
+
+if TYPE_CHECKING:
+    PrefectException = FlowstoneError
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # what imports ask for
+            raise AttributeError(name)
+        return import_module("flowstone.old_names").find(__name__, name)

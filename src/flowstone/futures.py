@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast, overload
 
-from flowstone.core.inputs import find
+from flowstone.core.context import current
+from flowstone.core.inputs import Upstreams, find
 from flowstone.core.outcome import Err
-from flowstone.drive.waiting import lent_place, wait_all
+from flowstone.core.value import V
+from flowstone.drive.waiting import Pause, wait_all
 from flowstone.engine.inputs import to_states
 from flowstone.runners.submitted import TaskFuture
 
@@ -23,15 +26,19 @@ class DoneAndNotDoneFutures(NamedTuple):
     not_done: set[Any]
 
 
-class FutureList(list[F]):
+class FutureList(Upstreams[TaskFuture[V]]):
     """The futures of one `map`, in order."""
-
-    resolves_to = list
 
     def wait(self, timeout: float | None = None) -> None:
         """Block until all have ended, or for so many seconds; return None either way."""
         wait(self, timeout)
 
+    @overload
+    def result(
+        self, timeout: float | None = None, raise_on_failure: Literal[True] = True
+    ) -> list[V]: ...
+    @overload
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[Any]: ...
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[Any]:
         """Return the values in order; raise what the first run to fail failed with.
 
@@ -59,7 +66,7 @@ def wait(futures: Iterable[F], timeout: float | None = None) -> DoneAndNotDoneFu
     unique = set(futures)
     for future in unique:
         future.touch()
-    wait_all(unique, timeout)
+    wait_all(unique, timeout, current.get())
     done = {future for future in unique if future.is_done}
     return DoneAndNotDoneFutures(done, unique - done)
 
@@ -72,7 +79,7 @@ def as_completed(futures: Iterable[F], timeout: float | None = None) -> Iterator
     _check_timeout(timeout)
     unique = list(dict.fromkeys(futures))
     deadline = None if timeout is None else time.monotonic() + timeout
-    ended: SimpleQueue[F] = SimpleQueue()
+    ended: SimpleQueue[F | None] = SimpleQueue()
     finished = [future for future in unique if future.is_done]
     for future in finished:
         future.touch()
@@ -93,18 +100,20 @@ def as_completed(futures: Iterable[F], timeout: float | None = None) -> Iterator
 
 def resolve_futures_to_states(expr: Any) -> Any:
     """Return a value with the final states of the futures in it, waiting for them."""
-    wait_all([found.source for found in find(expr) if isinstance(found.source, TaskFuture)])
+    sources = [found.source for found in find(expr) if isinstance(found.source, TaskFuture)]
+    wait_all(sources, None, current.get())
     return to_states(expr)
 
 
-def _next_of(ended: SimpleQueue[F], deadline: float | None) -> F:
+def _next_of(ended: SimpleQueue[F | None], deadline: float | None) -> F:
     """Return the next future that ends. Raises `Empty` at the deadline."""
     try:
-        return ended.get_nowait()
+        return cast("F", ended.get_nowait())
     except Empty:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        with lent_place():
-            return ended.get(timeout=left)
+        wake: Callable[[], object] = lambda: ended.put(None)  # noqa: E731
+        with Pause(current.get(), wake):  # where it is woken, it raises at the end
+            return cast("F", ended.get(timeout=left))
 
 
 def _holds(future: TaskFuture, error: BaseException) -> bool:
@@ -116,6 +125,17 @@ def _check_timeout(timeout: float | None) -> None:
     if timeout is not None and timeout < 0:
         message = f"'timeout' must be a non-negative number, got {timeout}"
         raise ValueError(message)
+
+
+if TYPE_CHECKING:
+    PrefectFuture = TaskFuture
+    PrefectFutureList = FutureList
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # what imports ask for
+            raise AttributeError(name)
+        return import_module("flowstone.old_names").find(__name__, name)
 
 
 __all__ = [

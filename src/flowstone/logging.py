@@ -15,6 +15,7 @@ def get_run_logger(context: Any = None, **extra: Any) -> RunLogger:
     `extra` is added to each record. Outside of a run it is the plain logger `flowstone`, so code
     that logs works everywhere. Raises `TypeError` for a `context` that is no run's context.
     """
+    context = getattr(context, "inner", context)  # what `get_run_context` gives
     if context is None:
         context = current.get()
         if context is None:

@@ -54,14 +54,21 @@ class RetrySettings(msgspec.Struct, frozen=True, kw_only=True):
     default_retry_delay_seconds: Delays = 0.0
 
 
+class FlowSettings(RetrySettings, frozen=True, kw_only=True):
+    """The retries of flows, and what a flow run that is stopped does."""
+
+    stop_grace_seconds: float = 5.0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that can be set."""
+    """Everything that can be set. `live` is None where the command decides: `run` says yes."""
 
     home: str = msgspec.field(default_factory=default_home)
+    live: bool | None = None
     log: LogSettings = LogSettings()
     logging: LoggingSettings = LoggingSettings()
     tasks: RetrySettings = RetrySettings()
-    flows: RetrySettings = RetrySettings()
+    flows: FlowSettings = FlowSettings()
 
 
 class Described(msgspec.Struct, frozen=True):
@@ -125,7 +132,7 @@ def _build(values: dict[str, Any]) -> Settings:
         log=LogSettings(**parts.get("log", {})),
         logging=LoggingSettings(**parts.get("logging", {})),
         tasks=RetrySettings(**parts.get("tasks", {})),
-        flows=RetrySettings(**parts.get("flows", {})),
+        flows=FlowSettings(**parts.get("flows", {})),
     )
 
 
@@ -187,6 +194,13 @@ def _size(text: str) -> int:
     return size
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < math.inf:
+        raise ValueError(text)
+    return seconds
+
+
 def _delays(text: str) -> Delays:
     inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     delays = tuple(float(number) for number in inner.split(","))
@@ -206,6 +220,7 @@ _SOME_DELAYS = _Kind(
 
 KNOWN: dict[str, _Kind] = {
     "home": _Kind(_path, "the path of a directory"),
+    "live": _A_BOOLEAN,
     "log.sync": _Kind(_sync, "one of " + ", ".join(get_args(Sync))),
     "log.buffer_bytes": _A_SIZE,
     "log.segment_bytes": _A_SIZE,
@@ -216,5 +231,6 @@ KNOWN: dict[str, _Kind] = {
     "tasks.default_retry_delay_seconds": _SOME_DELAYS,
     "flows.default_retries": _A_COUNT,
     "flows.default_retry_delay_seconds": _SOME_DELAYS,
+    "flows.stop_grace_seconds": _Kind(_seconds, "a number of seconds, 0 or more"),
 }
 """Every setting by its dotted name, in the order to show them."""

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, NamedTuple
+from _thread import start_new_thread
+from collections.abc import Callable, Coroutine, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowstone.core.final import state_after
 from flowstone.core.ids import IdSource
 from flowstone.core.outcome import Outcome
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.states import State
-from flowstone.drive import capture, console
+from flowstone.drive import capture, console, executors
 from flowstone.drive.awaiting import AWAITING, Awaiting
-from flowstone.drive.blocking import BLOCKING, Blocking
-from flowstone.drive.reporting import LoggingReporter
+from flowstone.drive.blocking import BLOCKING, Blocking, tell
+from flowstone.drive.reporting import LoggingReporter, Onlooker
+from flowstone.drive.stopper import STOPPER
 from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env, Recorder
-from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
 from flowstone.settings import Settings
 from flowstone.version import __version__
+
+if TYPE_CHECKING:
+    from flowstone.core.upstream import Slots
+    from flowstone.drive.limits.local import LocalLimits
+
+_logger = logging.getLogger("flowstone")
+_UNWATCHED = 0.5
+"""Seconds at the beginning in which nothing that is asked is heard."""
 
 
 class Engine(NamedTuple):
@@ -37,17 +49,21 @@ class Engine(NamedTuple):
     new_flow_run: type[FlowRun] = FlowRun
     blocking: Blocking = BLOCKING
     awaiting: Awaiting = AWAITING
-    finish: Callable[[Coroutine[Any, Any, Outcome]], Outcome] = finish
+    tell: Callable[..., Outcome] = tell
     state_after: Callable[[Any, Outcome], State] = state_after
 
 
-def start(settings: Settings, recorder: Callable[[], Recorder | None]) -> Engine:
+def start(
+    settings: Settings, recorder: Callable[[], Recorder | None], begun: Callable[[], object]
+) -> Engine:
     """Return what runs the tasks and flows of this process.
 
-    `recorder` gives the log of the moment; log lines written within runs go there.
+    `recorder` gives the log of the moment; log lines written within runs go there. `begun` is
+    called when the log is there.
     """
     console.install(settings.logging.level, colors=settings.logging.colors)
     capture.capture_logging(recorder)
+    executors.carry_runs()
     if settings.logging.log_prints:
         capture.redirect_print()
     ids = IdSource(os.urandom(16))
@@ -58,16 +74,68 @@ def start(settings: Settings, recorder: Callable[[], Recorder | None]) -> Engine
         sync=settings.log.sync,
         segment_bytes=settings.log.segment_bytes,
         backlog_bytes=settings.log.buffer_bytes,
+        begun=begun,
     )
     env = Env(
         log=log,
-        report=LoggingReporter(),
+        report=LoggingReporter(_display(settings, log) if settings.live else None),
         now=time.time_ns,
         draw=_draw,
         new_id=ids.new,
+        watch=STOPPER,
+        limits=_TagLimits(os.path.join(os.path.dirname(log.directory), "limits")),
         log_prints=settings.logging.log_prints,
+        stop_grace=settings.flows.stop_grace_seconds,
     )
     return Engine(env, log)
+
+
+class _TagLimits:
+    """The limits of tags, loaded for the first run that has a tag."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._limits: LocalLimits | None = None
+
+    def holding(self, tags: Sequence[str], label: str) -> Slots | None:
+        """Ask for a slot of each limit that these tags have; None where they have none."""
+        limits = self._limits
+        if limits is None:
+            local = import_module("flowstone.drive.limits.local")
+            self._limits = limits = local.local_limits(self._directory)
+        return limits.holding(tags, label)
+
+
+def watch_control(current: Callable[[], LogWriter | None]) -> None:
+    """Let a thread look at what others ask of the current log, from half a second on.
+
+    A process that ends sooner pays for the thread's start alone: 0.1 ms, where `threading` takes
+    0.4 ms because it waits for the thread to be there.
+    """
+    try:
+        start_new_thread(_watch_control, (current,))
+    except RuntimeError as error:  # no thread is to be had; the runs themselves need none
+        _logger.warning("Runs of this process cannot be cancelled from elsewhere: %s", error)
+
+
+def _watch_control(current: Callable[[], LogWriter | None]) -> None:
+    time.sleep(_UNWATCHED)
+    import_module("flowstone.drive.control").watch(current)
+
+
+def _display(settings: Settings, log: LogWriter) -> Onlooker | None:
+    """Return the live display, where this process has a terminal for one."""
+    # By name: a run without a display loads none of it.
+    terminal = import_module("flowstone.drive.live.switch").terminal_of(sys.stderr, os.environ)
+    if terminal is None:
+        return None
+    colors = settings.logging.colors
+    display: Onlooker | None = import_module("flowstone.drive.live.display").start(
+        terminal,
+        log.open_runs,
+        colors=console.wants_color(sys.stderr) if colors is None else colors,
+    )
+    return display
 
 
 def _draw() -> float:

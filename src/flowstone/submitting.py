@@ -6,8 +6,10 @@ from typing import Any
 
 from flowstone.core.context import FlowContext, current
 from flowstone.core.declared import DeclaredTask
+from flowstone.declaring import drawing
+from flowstone.drive.seats import Lowered
 from flowstone.futures import FutureList
-from flowstone.mapping import split
+from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
 from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
@@ -19,33 +21,48 @@ def submit(
     """Submit one run. Raises `ParameterBindError`, and `RuntimeError` outside of a flow run."""
     flow = _flow_around("submit")
     task.binding.check(args, kwargs)
-    return _runner_of(flow).submit(
-        task, args, kwargs, wait_for, (PROCESS.engine or PROCESS.start()).env
-    )
+    with Lowered():
+        return _runner_of(flow).submit(
+            task, args, kwargs, wait_for, (PROCESS.engine or PROCESS.start()).env
+        )
 
 
 def submit_each(
     task: DeclaredTask, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any
-) -> FutureList[TaskFuture]:
-    """Submit a run for each item of the iterable arguments; errors as `submit` and `split`."""
+) -> FutureList:
+    """Submit a run for each item of the iterable arguments; errors as `submit` and `Split`."""
     flow = _flow_around("map")
     env = (PROCESS.engine or PROCESS.start()).env
-    calls = split(task.binding, args, kwargs)
-    first = next(calls, None)  # what is wrong with the arguments is said before anything begins
-    if first is None:
-        return FutureList()
-    submit_one = _runner_of(flow).submit
-    futures = FutureList([submit_one(task, *first, wait_for, env)])
-    futures += [submit_one(task, *call, wait_for, env) for call in calls]
-    return futures
+    calls = Split(task.binding, args, kwargs, flow)
+    with Lowered():
+        _count(flow, task.name, len(calls))
+        submit_one = _runner_of(flow).submit
+        return FutureList(submit_one(task, *call, wait_for, env, calls.inputs) for call in calls)
+
+
+def _count(flow: FlowContext, task: str, number: int) -> None:
+    """Note how many runs a `map` has; of two maps of a task that overlap, the sum."""
+    ended = flow.ended.get(task, 0)
+    total, before = flow.maps.get(task, (0, ended))
+    if ended - before >= total:
+        total, before = 0, ended
+    flow.maps[task] = total + number, before
 
 
 def _flow_around(verb: str) -> FlowContext:
+    if (sketch := drawing.get()) is not None:
+        sketch.refuse(verb)
     context = current.get()
     if context is None or context.flow is None:
         message = (
             f"`.{verb}` needs a flow run around it. Call the task directly, or call it from a "
             "function with @flow; work that is to outlive its caller will be `.delay`ed."
+        )
+        raise RuntimeError(message)
+    if context.flow.run.is_over:
+        message = (
+            f"Flow run {context.flow.run.name!r} has ended; `.{verb}` would begin a task run that "
+            "belongs to nobody. Submit while the flow runs, or call the task directly."
         )
         raise RuntimeError(message)
     return context.flow

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
 
+from flowstone.core.context import NO_INPUTS, current
+from flowstone.engine.inputs import Inputs
 from flowstone.futures import FutureList
-from flowstone.mapping import split
+from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
 from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
@@ -21,9 +24,13 @@ class ThreadPoolTaskRunner:
     name = "threadpool"
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and max_workers < 1:
-            message = f"max_workers must be at least 1, or None for no bound; got {max_workers}."
-            raise ValueError(message)
+        if max_workers is not None:
+            if type(max_workers) is not int:
+                message = f"max_workers must be a whole number, or None; got {max_workers!r}."
+                raise TypeError(message)
+            if max_workers < 1:
+                message = f"max_workers must be at least 1, or None for no bound; got {max_workers}"
+                raise ValueError(message)
         self.max_workers = max_workers
         self._threads: Threads | None = None
         self._futures: set[TaskFuture] = set()
@@ -41,26 +48,31 @@ class ThreadPoolTaskRunner:
 
         Raises `RuntimeError` where the runner has not been started, or has been closed.
         """
-        args, kwargs = task.binding.unbind(task.binding.bind((), parameters))
         if self._threads is None:
             message = "Task runner is not started. Use it as a context: `with runner:`."
             raise RuntimeError(message)
-        env = (PROCESS.engine or PROCESS.start()).env
-        future = self._threads.submit(task, args, kwargs, wait_for, env)
-        self._futures.add(future)
-        future.when_done(self._futures.discard)
-        return future
+        return self._begin(self._threads, task, parameters, wait_for, NO_INPUTS)
 
-    def map(
-        self, task: Any, parameters: dict[str, Any], wait_for: Any = None
-    ) -> FutureList[TaskFuture]:
+    def map(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> FutureList:
         """Run a task once for each item of the iterable parameters; only inside `with`."""
         if self._threads is None:
             message = "Task runner must be started before submitting work."
             raise RuntimeError(message)
+        around = current.get()
+        calls = Split(task.binding, (), parameters, around.flow if around is not None else None)
         return FutureList(
-            self.submit(task, kwargs, wait_for) for _, kwargs in split(task.binding, (), parameters)
+            self._begin(self._threads, task, kwargs, wait_for, calls.inputs) for _, kwargs in calls
         )
+
+    def _begin(
+        self, threads: Threads, task: Any, parameters: dict[str, Any], wait_for: Any, inputs: Inputs
+    ) -> TaskFuture:
+        args, kwargs = task.binding.unbind(task.binding.bind((), parameters))
+        env = (PROCESS.engine or PROCESS.start()).env
+        future = threads.submit(task, args, kwargs, wait_for, env, inputs)
+        self._futures.add(future)
+        future.when_done(self._futures.discard)
+        return future
 
     def __enter__(self) -> Self:
         if self._threads is not None:
@@ -84,6 +96,16 @@ class ThreadPoolTaskRunner:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(max_workers={self.max_workers})"
+
+
+if TYPE_CHECKING:
+    ConcurrentTaskRunner = ThreadPoolTaskRunner
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):  # what imports ask for
+            raise AttributeError(name)
+        return import_module("flowstone.old_names").find(__name__, name)
 
 
 __all__ = ["ThreadPoolTaskRunner"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
 from importlib import import_module
 from typing import (
     TYPE_CHECKING,
     Any,
+    Concatenate,
     Literal,
     ParamSpec,
     TypedDict,
@@ -18,6 +20,7 @@ from typing import (
 from zlib import crc32
 
 from flowstone import declaring
+from flowstone.annotations import unmapped
 from flowstone.core.facts import TaskDefined
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import (
@@ -30,12 +33,17 @@ from flowstone.core.policy import (
 from flowstone.declaring import Declaration
 from flowstone.wiring import PROCESS
 
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook
     from flowstone.core.states import State
+    from flowstone.futures import FutureList, TaskFuture
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    Yielding = Generator[T, Any, Any] | AsyncGenerator[T, Any]
 
 
 class TaskOptions(TypedDict, total=False):
@@ -51,12 +59,15 @@ class TaskOptions(TypedDict, total=False):
     retry_jitter_factor: float | None
     retry_condition_fn: Callable[[Any, Any, State], Any] | None
     log_prints: bool | None
+    timeout_seconds: float | None
+    timeout_isolated: bool
+    viz_return_value: Any
     on_running: Iterable[Hook] | None
     on_completion: Iterable[Hook] | None
     on_failure: Iterable[Hook] | None
 
 
-class Task(Declaration[P, R]):
+class Task(Declaration[P, R_co]):
     """A function as a task. Call it as you would the function; each call is a task run.
 
     Options as at `task`. `fn` is the function itself, for calls that are not to be tracked.
@@ -64,12 +75,13 @@ class Task(Declaration[P, R]):
 
     kind = "Task"
 
-    def __init__(self, fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> None:
+    def __init__(self, fn: Callable[P, R_co], /, **options: Unpack[TaskOptions]) -> None:
         super().__init__(fn, options, TaskOptions.__annotations__)
-        self.name = options.get("name") or declaring.own_name(fn)
-        self.version = options.get("version")
-        self.policy = _policy(options)
-        self.task_key = _key(fn, self.name, self.run_tags)
+        self.name = declaring.text_option("task", "name", options) or declaring.own_name(self.fn)
+        self.version = declaring.text_option("task", "version", options)
+        self.policy = _policy(self._options)
+        self.viz_return_value = options.get("viz_return_value")
+        self.task_key = _key(self.fn, self.name, self.run_tags)
         self.definition = TaskDefined(
             0,
             clean_text(self.task_key),
@@ -85,16 +97,17 @@ class Task(Declaration[P, R]):
         """The template or function of the run's names."""
         return self.run_name
 
-    @property
-    def retries(self) -> int:
-        """How often a failed run is tried again."""
-        return self.policy.retries
+    @task_run_name.setter
+    def task_run_name(self, name: str | Callable[..., str] | None) -> None:
+        self.run_name = name
 
-    @property
-    def retry_delay_seconds(self) -> float | list[float]:
-        """The seconds before a retry: one number, or one for each."""
-        delays = self.policy.delays
-        return list(delays) if len(delays) > 1 else delays[0] if delays else 0
+    @functools.cached_property
+    def source_code(self) -> str | None:
+        """The text of the function; None where it has no source file."""
+        try:
+            return inspect.getsource(self.fn)
+        except (OSError, TypeError):
+            return None
 
     @property
     def retry_jitter_factor(self) -> float | None:
@@ -109,17 +122,17 @@ class Task(Declaration[P, R]):
 
     @overload
     def __call__(
-        self: Task[..., Coroutine[Any, Any, Any]],
+        self: Task[..., Coroutine[Any, Any, T]],
         *args: Any,
         return_state: Literal[True],
         **kwargs: Any,
-    ) -> Coroutine[Any, Any, State]: ...
+    ) -> Coroutine[Any, Any, State[T]]: ...
     @overload
-    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R_co]: ...
     @overload
-    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R: ...
+    def __call__(self, *args: Any, wait_for: Any, **kwargs: Any) -> R_co: ...
     @overload
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
     # No function has parameters of these names: the declaration refuses them.
     def __call__(  # type: ignore[misc]
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
@@ -129,19 +142,64 @@ class Task(Declaration[P, R]):
         `return_state=True` gives the final `State` instead, and raises nothing of the function's.
         Futures and states in the arguments and in `wait_for` are waited for; the function gets
         their values. Raises `UpstreamTaskError` where one of them failed.
-        An async task gives a coroutine. Raises `ParameterBindError` where the arguments do not fit.
+        An async task gives a coroutine, a generator function a generator, whose run begins with
+        the first value. Raises `ParameterBindError` where the arguments do not fit.
         """
         __tracebackhide__ = True
+        if (sketch := declaring.drawing.get()) is not None:
+            return sketch.call(self, args, kwargs, wait_for)
         self.binding.check(args, kwargs)
         engine = PROCESS.engine or PROCESS.start()
         run = engine.new_task_run()
-        if self.isasync:
-            return self._call_async(engine, run, args, kwargs, wait_for, return_state=return_state)
-        story = engine.task_run(self, run, args, kwargs, engine.blocking, engine.env, wait_for)
-        if return_state:
-            return engine.state_after(run, engine.finish(story))
-        return engine.finish(story).unwrap()
+        if not self._is_plain:
+            return self._call_otherwise(
+                engine, run, args, kwargs, wait_for, return_state=return_state
+            )
+        outcome = engine.tell(
+            engine.task_run, self, run, args, kwargs, engine.blocking, engine.env, wait_for
+        )
+        return engine.state_after(run, outcome) if return_state else outcome.unwrap()
 
+    @overload
+    def submit(
+        self: Task[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        return_state: Literal[True],
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> State[T]: ...
+    @overload
+    def submit(
+        self: Task[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        return_state: Literal[False] = False,
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> TaskFuture[T]: ...
+    @overload
+    def submit(
+        self: Task[..., Yielding[T]],
+        *args: Any,
+        return_state: Literal[True],
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> State[list[T]]: ...
+    @overload
+    def submit(
+        self: Task[..., Yielding[T]],
+        *args: Any,
+        return_state: Literal[False] = False,
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> TaskFuture[list[T]]: ...
+    @overload
+    def submit(
+        self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any
+    ) -> State[R_co]: ...
+    @overload
+    def submit(
+        self, *args: Any, return_state: Literal[False] = False, wait_for: Any = None, **kwargs: Any
+    ) -> TaskFuture[R_co]: ...
     def submit(
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
     ) -> Any:
@@ -156,6 +214,46 @@ class Task(Declaration[P, R]):
         future.wait()
         return future.state
 
+    @overload
+    def map(
+        self: Task[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        return_state: Literal[True],
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> list[State[T]]: ...
+    @overload
+    def map(
+        self: Task[..., Coroutine[Any, Any, T]],
+        *args: Any,
+        return_state: Literal[False] = False,
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> FutureList[T]: ...
+    @overload
+    def map(
+        self: Task[..., Yielding[T]],
+        *args: Any,
+        return_state: Literal[True],
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> list[State[list[T]]]: ...
+    @overload
+    def map(
+        self: Task[..., Yielding[T]],
+        *args: Any,
+        return_state: Literal[False] = False,
+        wait_for: Any = None,
+        **kwargs: Any,
+    ) -> FutureList[list[T]]: ...
+    @overload
+    def map(
+        self, *args: Any, return_state: Literal[True], wait_for: Any = None, **kwargs: Any
+    ) -> list[State[R_co]]: ...
+    @overload
+    def map(
+        self, *args: Any, return_state: Literal[False] = False, wait_for: Any = None, **kwargs: Any
+    ) -> FutureList[R_co]: ...
     def map(
         self, *args: Any, return_state: bool = False, wait_for: Any = None, **kwargs: Any
     ) -> Any:
@@ -170,19 +268,52 @@ class Task(Declaration[P, R]):
         futures.wait()
         return [future.state for future in futures]
 
-    def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R]:
+    def with_options(self, **options: Unpack[TaskOptions]) -> Task[P, R_co]:
         """Return a new task with these options and otherwise this one's; `None` clears one."""
-        declaring.check_options("with_options", options, TaskOptions.__annotations__)
-        merged: TaskOptions = {**self._options, **options}
-        return type(self)(self.fn, **merged)
+        return self._with(options, TaskOptions.__annotations__)
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Task[P, R_co]: ...
+    @overload
+    def __get__(
+        self: Task[Concatenate[Any, Q], T], instance: object, owner: type | None = None
+    ) -> Task[Q, T]: ...
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the task for calls on the instance; on the class where it is a classmethod's."""
+        if self.isclassmethod:
+            return BoundTask(self, owner or type(instance))
+        if instance is None or not self._takes_instance:
+            return self
+        return BoundTask(self, instance)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "source_code": self.source_code}
+
+    apply_async = declaring.absent("flowstone.tasks.Task", "apply_async")
+    delay = declaring.absent("flowstone.tasks.Task", "delay")
+    serve = declaring.absent("flowstone.tasks.Task", "serve")
+
+
+class BoundTask(declaring.Bound, Task[P, R_co]):
+    """The task of a method, for calls on one instance or class."""
+
+    __doc__ = declaring.Bound.own_doc
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the method beside the caller, as `Task.submit`."""
+        return self.declared.submit(self.instance, *args, **kwargs)
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the method once for each item of its iterable arguments, as `Task.map`."""
+        return self.declared.map(unmapped(self.instance), *args, **kwargs)
 
 
 @overload
-def task(fn: Callable[P, R], /, **options: Unpack[TaskOptions]) -> Task[P, R]: ...
+def task(fn: Callable[P, R_co], /, **options: Unpack[TaskOptions]) -> Task[P, R_co]: ...
 @overload
 def task(
     fn: None = None, /, **options: Unpack[TaskOptions]
-) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+) -> Callable[[Callable[P, R_co]], Task[P, R_co]]: ...
 def task(fn: Any = None, /, **options: Any) -> Any:
     """Make a task of a function: `@task`, `@task(retries=3)`, `task(fn, name="load")`.
 
@@ -194,8 +325,13 @@ def task(fn: Any = None, /, **options: Any) -> Any:
       up to 50 of them (the last repeats), or a function such as `exponential_backoff(10)`;
       `retry_jitter_factor`: spreads each delay, keeping its mean; `retry_condition_fn(task,
       task_run, state)`: whether to try again.
+    - `timeout_seconds`: how long one attempt may take; at its end the function is interrupted and
+      the run ends as TimedOut. A submitted run's future resolves then in any case; a direct call
+      returns when the function lets it, which a blocking call into C may delay.
+      `timeout_isolated=True` runs direct calls in a thread of their own that can be left behind.
     - `log_prints`: whether what it prints goes to its log; default: as the flow does.
     - `on_running`, `on_completion`, `on_failure`: lists of `hook(task, task_run, state)`.
+    - `viz_return_value`: what a call gives while `Flow.visualize` draws; default: a placeholder.
 
     Raises `TypeError` or `ValueError` at the declaration for an option that cannot be.
     """
@@ -210,7 +346,7 @@ def _submitting() -> Any:
     return import_module("flowstone.submitting")
 
 
-def _policy(options: TaskOptions) -> Policy:
+def _policy(options: Any) -> Policy:
     condition: Any = options.get("retry_condition_fn")
     if condition is not None and not callable(condition):
         message = (
@@ -218,8 +354,8 @@ def _policy(options: TaskOptions) -> Policy:
         )
         raise TypeError(message)
     defaults = PROCESS.settings.tasks
-    retries, delays = options.get("retries"), options.get("retry_delay_seconds")
-    retries = defaults.default_retries if retries is None else retries
+    retries = declaring.check_retries(options.get("retries"), defaults.default_retries)
+    delays = options.get("retry_delay_seconds")
     delays = defaults.default_retry_delay_seconds if delays is None else delays
     return Policy(
         retries=retries,

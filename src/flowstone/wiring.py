@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from flowstone.settings import Settings, load
 
 if TYPE_CHECKING:
+    from flowstone.drive.limits.local import LocalLimits
     from flowstone.log.writer import LogWriter
     from flowstone.starting import Engine
 
@@ -25,6 +26,7 @@ class Process:
         self._settings: Settings | None = None
         self._lock = RLock()
         self._watches_forks = False
+        self._is_watched = False
         self._began = time.monotonic()
 
     @property
@@ -39,7 +41,7 @@ class Process:
         with self._lock:
             if self.engine is None:
                 starting = import_module("flowstone.starting")
-                engine: Engine = starting.start(self.settings, lambda: self.log)
+                engine: Engine = starting.start(self.settings, lambda: self.log, self._watch)
                 self.log = engine.log
                 if not self._watches_forks:
                     self._watches_forks = True
@@ -48,15 +50,33 @@ class Process:
                 self.engine = engine
             return self.engine
 
+    @property
+    def limits(self) -> LocalLimits:
+        """The limits of the home in which runs are recorded."""
+        if self.log is not None:
+            home = os.path.dirname(self.log.directory)
+        else:
+            home = import_module("flowstone.homes").writable_home(self.settings.home)
+        local = import_module("flowstone.drive.limits.local")
+        limits: LocalLimits = local.local_limits(os.path.join(home, "limits"))
+        return limits
+
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
         self.engine = self.log = None
         self._settings = settings
 
+    def _watch(self) -> None:
+        """Let others cancel runs of this process: one thread a process, whatever its log is."""
+        if not self._is_watched:
+            self._is_watched = True
+            import_module("flowstone.starting").watch_control(lambda: self.log)
+
     def _forked(self) -> None:
         if self.log is not None:
             self.log.abandon()
         self.engine = self.log = None
+        self._is_watched = False
         self._lock = RLock()
 
     def _ended(self) -> None:

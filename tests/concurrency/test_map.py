@@ -9,7 +9,11 @@ from flowstone.annotations import allow_failure, quote, unmapped
 from flowstone.exceptions import (
     MappingLengthMismatch,
     MappingMissingIterable,
+    UpstreamTaskError,
 )
+from flowstone.states import Completed
+from flowstone.task_runners import ThreadPoolTaskRunner
+from tests.concurrency.test_inputs import edges
 
 
 @task
@@ -26,6 +30,16 @@ def fail(x=None):
 async def later(x):
     await asyncio.sleep(0)
     return x
+
+
+@task
+def numbers():
+    return [1, 2, 3]
+
+
+@task
+def both(x, y):
+    return x, y
 
 
 def in_flow(body, **options):
@@ -55,10 +69,6 @@ def test_anything_that_can_be_iterated_over_is_mapped(home, iterable):
 
 
 def test_a_future_of_a_list_is_mapped_over(home):
-    @task
-    def numbers():
-        return [1, 2, 3]
-
     assert in_flow(lambda: add.map(numbers.submit()).result()) == [2, 3, 4]
 
 
@@ -97,3 +107,97 @@ def test_nothing_to_map_over_is_said(home):
             add.map(5)
 
     in_flow(body)
+
+
+def test_each_run_of_a_mapped_future_has_an_edge_from_it(recorded):
+    in_flow(lambda: add.map(numbers.submit(), y=unmapped(2)).wait())
+    assert edges(recorded) == [("numbers-0", "x", f"add-{number}") for number in range(3)]
+
+
+def test_each_run_of_a_mapped_state_has_an_edge_from_its_run(recorded):
+    def body():
+        add.map(numbers(return_state=True)).wait()
+        return add.map(Completed(data=[5])).result()  # one that the user made has no run
+
+    assert in_flow(body) == [6]
+    assert edges(recorded) == [("numbers-0", "x", f"add-{number}") for number in range(3)]
+
+
+def test_each_run_of_a_mapped_result_has_an_edge_from_the_call(recorded):
+    in_flow(lambda: add.map(numbers()).wait())
+    assert edges(recorded) == [("numbers-0", "x", f"add-{number}") for number in range(3)]
+
+
+def test_each_run_of_a_mapped_list_of_futures_has_an_edge_from_its_own(recorded):
+    in_flow(lambda: add.map([add.submit(1), add.submit(2)]).wait())
+    assert sorted(edges(recorded)) == [("add-0", "x", "add-2"), ("add-1", "x", "add-3")]
+
+
+def test_each_run_of_a_mapped_list_of_results_has_an_edge_from_its_own(recorded):
+    def body():
+        lists = [numbers(), numbers()]
+        return task(len).with_options(name="count").map(lists).result()
+
+    assert in_flow(body) == [3, 3]
+    assert edges(recorded) == [("numbers-0", "obj", "count-0"), ("numbers-1", "obj", "count-1")]
+
+
+def test_a_map_over_a_map_has_an_edge_an_item(recorded):
+    assert in_flow(lambda: add.map(add.map([1, 2])).result()) == [3, 4]
+    assert sorted(edges(recorded)) == [("add-0", "x", "add-2"), ("add-1", "x", "add-3")]
+
+
+def test_an_unmapped_future_is_resolved_whole_in_each_run(recorded):
+    got = in_flow(lambda: both.map([1, 2], unmapped(numbers.submit())).result())
+    assert got == [(1, [1, 2, 3]), (2, [1, 2, 3])]
+    assert sorted(edges(recorded)) == [("numbers-0", "y", "both-0"), ("numbers-0", "y", "both-1")]
+
+
+def test_a_mapped_future_that_may_fail_is_mapped_over_where_it_did_not(recorded):
+    assert in_flow(lambda: add.map(allow_failure(numbers.submit())).result()) == [2, 3, 4]
+    assert edges(recorded) == [("numbers-0", "x", f"add-{number}") for number in range(3)]
+
+
+def test_a_mapped_future_that_failed_is_said_before_anything_begins(recorded):
+    def body():
+        failed = fail.submit("x")
+        with pytest.raises(UpstreamTaskError, match="'fail-0'") as info:
+            add.map(failed)
+        assert isinstance(info.value.__cause__, ValueError)
+
+    in_flow(body)
+    assert "TaskRunCreated add-0" not in {
+        f"{type(fact).__name__} {getattr(fact, 'name', '')}" for fact in recorded.facts
+    }
+
+
+def test_quoted_futures_are_passed_as_they_are(recorded):
+    @task
+    def take(x):
+        return quote(x)
+
+    def body():
+        future = add.submit(1)
+        [taken] = take.map(quote([future])).result()
+        return taken.value is future
+
+    assert in_flow(body)
+    assert edges(recorded) == []
+
+
+def test_a_runner_used_by_itself_keeps_the_edges_of_a_mapped_future(recorded):
+    def body():
+        future = numbers.submit()
+        with ThreadPoolTaskRunner() as runner:
+            return runner.map(add, {"x": future}).result()
+
+    assert in_flow(body) == [2, 3, 4]
+    assert edges(recorded) == [("numbers-0", "x", f"add-{number}") for number in range(3)]
+
+
+def test_defaults_are_never_mapped_over(home):
+    @task
+    def take(x, y=(1, 2)):
+        return x, y
+
+    assert in_flow(lambda: take.map([1, 2, 3]).result()) == [(n, (1, 2)) for n in (1, 2, 3)]

@@ -29,6 +29,8 @@ async def anested(n):
 
 
 def test_a_flow_waits_for_what_it_submitted(recorded):
+    """D3: futures that nobody awaited are dropped where the flow ends."""
+
     @task
     def slow(n):
         time.sleep(0.02)
@@ -152,6 +154,7 @@ def test_a_bounded_pool_and_nested_submits_do_not_lock_up(home):
 
 
 def test_waiting_for_an_upstream_run_holds_no_worker(home):
+    """D1: a task that waits for its inputs takes a worker, and then nothing gets on."""
     gate = threading.Event()
 
     @task
@@ -330,7 +333,7 @@ def test_submit_does_not_look_through_large_plain_arguments_for_long(home):
 def test_async_tasks_that_block_their_loop_do_not_hold_up_the_others(home, caplog):
     """C4, E11: a blocking call inside `async def` costs its own time, not everybody's."""
 
-    @task
+    @task(name="blocks-the-loop")  # it is told once a task and process
     async def blocks(n):
         time.sleep(0.2)
         return n
@@ -344,7 +347,7 @@ def test_async_tasks_that_block_their_loop_do_not_hold_up_the_others(home, caplo
     assert time.monotonic() - begun < 3  # one after another they take 10 s
     said = [r.getMessage() for r in caplog.records if "blocks its event loop" in r.getMessage()]
     assert len(said) == 1
-    assert "Task 'blocks'" in said[0]
+    assert "Task 'blocks-the-loop'" in said[0]
     assert "test_structure.py:" in said[0]
 
 
@@ -368,7 +371,7 @@ def test_async_tasks_that_await_stay_on_one_loop(home, caplog):
 def test_a_second_interrupt_does_not_wait_for_what_runs(recorded, monkeypatch):
     from flowstone.engine import flow_run
 
-    async def interrupted_again(_context, _ops):
+    async def interrupted_again(_context, _ops, _env):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(flow_run, "stop_children", interrupted_again)

@@ -11,6 +11,7 @@ from flowstone.core.facts import FlowDefined, TaskDefined
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.policy import NO_RETRIES, Policy
 from flowstone.core.states import DEFAULT_NAMES
+from flowstone.core.stopping import Deadline
 from flowstone.engine.ops import Env
 from flowstone.engine.steps import Done
 
@@ -18,24 +19,29 @@ from flowstone.engine.steps import Done
 class Scripted:
     """Answers calls of the body with the outcomes it was given; calls everything else."""
 
-    def __init__(self, *outcomes: Outcome | BaseException) -> None:
+    def __init__(self, *outcomes: Any) -> None:
         self.outcomes = list(outcomes)
         self.log: list[Any] = []
 
     async def call(self, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        if fn is not body:
-            self.log.append(fn)
-            try:
-                return Ok(fn(*args, **kwargs))
-            except Exception as error:
-                return Err(error)
+        self.log.append(fn)
+        try:
+            return Ok(fn(*args, **kwargs))
+        except Exception as error:
+            return Err(error)
+
+    async def body(self, context: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        if context.spec.fn is not body:
+            return await self.call(context.spec.fn, args, kwargs)
         self.log.append("call")
         outcome = self.outcomes.pop(0)
+        if callable(outcome):  # what happens to the run meanwhile
+            outcome = outcome(context)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    def sleep(self, seconds: float) -> Done[None]:
+    def sleep(self, context: Any, seconds: float) -> Done[None]:
         self.log.append(("sleep", seconds))
         return Done(None)
 
@@ -87,6 +93,26 @@ class Notebook:
         return [name_of(fact) for fact in self.facts]
 
 
+class NoLimits:
+    """Limits of which there are none."""
+
+    def holding(self, tags: Any, label: str) -> None:
+        """No tag has one."""
+
+
+class Watch:
+    """A watch without a clock: a body says that its time is over."""
+
+    def begin(self, context: Any, seconds: float) -> Deadline:
+        return Deadline(context, seconds)
+
+    def end(self, deadline: Deadline) -> None:
+        """Nothing to call off."""
+
+    def listen(self, context: Any) -> None:
+        """Nothing comes."""
+
+
 def name_of(fact: Any) -> str:
     if type(fact).__name__.endswith("Created"):
         return "Running" if fact.running else "Pending"
@@ -114,6 +140,11 @@ class Spec:
         self.on_running_hooks = options.get("on_running", [])
         self.on_completion_hooks = options.get("on_completion", [])
         self.on_failure_hooks = options.get("on_failure", [])
+        self.on_cancellation_hooks = options.get("on_cancellation", [])
+        self.on_crashed_hooks = options.get("on_crashed", [])
+        self.isgenerator = False
+        self.timeout = options.get("timeout")
+        self.timeout_isolated = False
         self.should_validate_parameters = options.get("validate", True)
         self.definition: Any = (
             TaskDefined(0, "add-1", "add") if kind == "Task" else FlowDefined(0, "etl")
@@ -129,4 +160,6 @@ def surroundings(notebook: Notebook, draw: float = 0.5) -> Env:
         now=lambda: next(ticks),
         draw=lambda: draw,
         new_id=lambda _now: next(ids).to_bytes(16, "big"),
+        watch=Watch(),
+        limits=NoLimits(),
     )

@@ -158,7 +158,7 @@ def test_what_is_no_exception_crashes_the_run_and_goes_on(interrupt, message):
 def test_an_interrupt_while_waiting_to_retry_is_a_crash():
     told = Told(Err(ValueError()), policy=Policy(retries=1, delays=(60.0,)))
 
-    def interrupted(seconds):
+    def interrupted(context, seconds):
         raise KeyboardInterrupt
 
     told.ops.sleep = interrupted

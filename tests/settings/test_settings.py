@@ -11,6 +11,7 @@ import pytest
 from flowstone.settings import (
     KNOWN,
     Described,
+    FlowSettings,
     LogSettings,
     RetrySettings,
     Settings,
@@ -29,13 +30,15 @@ def test_without_variables_every_setting_has_its_default(monkeypatch):
     assert settings.logging.level == logging.INFO
     assert settings.logging.colors is None
     assert settings.logging.log_prints is False
-    assert settings.tasks == settings.flows == RetrySettings()
+    assert settings.tasks == RetrySettings()
+    assert settings.flows == FlowSettings(stop_grace_seconds=5.0)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
         ("home", "/srv/flows/", "/srv/flows"),
+        ("live", "0", False),
         ("log.sync", "Always", "always"),
         ("log.buffer_bytes", "1048576", 1 << 20),
         ("log.buffer_bytes", "2 GiB", 2 << 30),

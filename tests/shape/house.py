@@ -33,7 +33,18 @@ ROWS = {
 }
 PUBLIC_FACE = 9
 """The row of every module that has none of its own."""
-LAZY = frozenset({"asyncio", "cloudpickle", "fsspec", "httpx", "numpy", "pydantic", "rich"})
+LAZY = frozenset(
+    {
+        "asyncio",
+        "cloudpickle",
+        "ctypes",
+        "fsspec",
+        "httpx",
+        "numpy",
+        "pydantic",
+        "rich",
+    },
+)
 """What may be imported inside a function: heavy, and not every run uses it."""
 PURE = frozenset({"core", "engine"})
 WAITING = frozenset(

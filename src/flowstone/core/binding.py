@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from flowstone.exceptions import ParameterBindError, ReservedArgumentError
@@ -15,12 +16,25 @@ _PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEY
 class Binding:
     """The signature of a function, ready to be asked whether arguments fit.
 
-    Raises `ReservedArgumentError` for a parameter named `return_state` or `wait_for`.
+    `annotations` and `converters` are what `core.parameters` found out of each parameter's
+    annotation. Raises `ReservedArgumentError` for a parameter named `return_state` or `wait_for`.
     """
 
-    __slots__ = ("_least", "_most", "signature")
+    __slots__ = (
+        "_least",
+        "_most",
+        "_names",
+        "_others",
+        "annotations",
+        "converters",
+        "fn",
+        "signature",
+    )
 
     def __init__(self, fn: Callable[..., Any]) -> None:
+        self.fn = fn
+        self.annotations: dict[str, Any] = {}
+        self.converters: dict[str, Callable[[Any], Any]] = {}
         self.signature = _signature(fn)
         for name in RESERVED:
             if name in self.signature.parameters:
@@ -37,6 +51,8 @@ class Binding:
         # -1 where counting the positional arguments does not tell whether they fit.
         self._most = -1 if others else len(plain)
         self._least = sum(parameter.default is empty for parameter in plain)
+        self._names = [parameter.name for parameter in plain]
+        self._others = {parameter.kind: parameter.name for parameter in parameters}
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise `ParameterBindError` where the arguments do not fit."""
@@ -52,10 +68,43 @@ class Binding:
         bound.apply_defaults()
         return dict(bound.arguments)
 
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Give each argument that was given with the name of its parameter.
+
+        What goes into a variadic parameter has that parameter's name.
+        """
+        rest = self._others.get(inspect.Parameter.VAR_POSITIONAL, "")
+        yield from zip_longest(self._names[: len(args)], args, fillvalue=rest)
+        for name, value in kwargs.items():
+            known = name in self.signature.parameters
+            yield name if known else self._others[inspect.Parameter.VAR_KEYWORD], value
+
     def unbind(self, parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments that give a function these parameters."""
         bound = inspect.BoundArguments(self.signature, parameters)
         return bound.args, bound.kwargs
+
+    def replace(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], parameters: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of a call with the values that their parameters have now.
+
+        What was given by position stays there, and what was not given stays so: a wrapper that
+        shows the signature of another function need not take all of it in the same way.
+        """
+        values = [parameters[name] for name in self._names[: len(args)]]
+        others = {}
+        for name, parameter in self.signature.parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                values += parameters[name]
+            elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                others.update(parameters[name])
+            elif name in kwargs and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
+                others[name] = parameters[name]
+        return tuple(values), others
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Binding, (self.fn,)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         try:

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from flowstone.core.origins import Origins
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Declared, DeclaredFlow
     from flowstone.core.runs import FlowRun, TaskRun
-    from flowstone.core.upstream import Upstream
+    from flowstone.core.stopping import Deadline, Reach
+    from flowstone.core.upstream import Input, Slots, Upstream
+
+
+NO_INPUTS: Mapping[str, tuple[Input, ...]] = MappingProxyType({})
 
 
 class RunContext:
     """A run while its body runs: the run, what it is a run of, and the contexts around it.
 
-    `flow` is the nearest flow run's context, itself for a flow run.
+    `flow` is the nearest flow run's context, itself for a flow run. `deadline` is that of the
+    present attempt, `request` why the run is to be cancelled; `is_sealed` tells that what it came
+    to is decided, so that neither matters any more. `reach` is how to get at what it does now.
+    `call` is what a task's body is called with, once its inputs are there; `inputs`
+    are the runs whose results it takes, by the parameters that they are given for.
     """
 
-    __slots__ = ("flow", "log_prints", "outer", "run", "spec")
+    __slots__ = (
+        "call",
+        "deadline",
+        "flow",
+        "inputs",
+        "is_sealed",
+        "log_prints",
+        "outer",
+        "reach",
+        "request",
+        "run",
+        "slots",
+        "spec",
+    )
 
     run: Any
     spec: Any
+    call: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __init__(
         self,
@@ -36,6 +63,22 @@ class RunContext:
         self.outer = outer
         self.flow = flow
         self.log_prints = log_prints
+        self.deadline: Deadline | None = None
+        self.request: str | None = None
+        self.inputs: Mapping[str, tuple[Input, ...]] = NO_INPUTS
+        self.is_sealed = False
+        self.reach: Reach | None = None
+        self.slots: Slots | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the present attempt has used up its time."""
+        return self.deadline is not None and self.deadline.is_past
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the run is to end: its time is over, or it is to be cancelled."""
+        return self.request is not None or self.is_late
 
 
 class FlowContext(RunContext):
@@ -44,10 +87,22 @@ class FlowContext(RunContext):
     `names` counts the task runs created, by task; `tally` the ended ones, by state name; `shown`
     the lines printed about completed ones, by task. `children` are the submitted runs that have
     not ended, `failures` the first failed ones that nobody has looked at; `runner` is what
-    submits, once it was needed.
+    submits, once it was needed; `origins` knows results that are passed on as plain values.
+    `maps` has by task how many runs its `map` has, and how many had ended before; `ended` how many
+    have, counted where somebody watches.
     """
 
-    __slots__ = ("children", "failures", "names", "runner", "shown", "tally")
+    __slots__ = (
+        "children",
+        "ended",
+        "failures",
+        "maps",
+        "names",
+        "origins",
+        "runner",
+        "shown",
+        "tally",
+    )
     run: FlowRun
     spec: DeclaredFlow
 
@@ -58,9 +113,28 @@ class FlowContext(RunContext):
         self.names: dict[str, int] = {}
         self.tally: dict[str, int] = {}
         self.shown: dict[str, int] = {}
+        self.ended: dict[str, int] = {}
+        self.maps: dict[str, tuple[int, int]] = {}
         self.children: set[Upstream] = set()
         self.failures: list[Upstream] = []
         self.runner: Any = None
+        self.origins = Origins()
+
+    def count(self, state: str) -> None:
+        """Count a task run that ended in a state of this name; any thread may."""
+        try:
+            self.tally[state] += 1  # without a call in between, which is where threads switch
+        except KeyError:
+            self.tally.setdefault(state, 0)
+            self.tally[state] += 1
+
+    def number_of(self, task: str) -> int:
+        """Return how many runs of a task there were before this one; any thread may ask."""
+        if task not in self.names:
+            self.names.setdefault(task, 0)
+        number = self.names[task]  # as in `count`, no call stands between this and the next line
+        self.names[task] = number + 1
+        return number
 
     def close(self) -> None:
         """Let go of what submitted for this flow run."""
@@ -70,3 +144,27 @@ class FlowContext(RunContext):
 
 
 current: ContextVar[RunContext | None] = ContextVar("flowstone_run", default=None)
+tags_around: ContextVar[tuple[str, ...]] = ContextVar("flowstone_tags", default=())
+"""The tags of the `tags(...)` blocks that the code is in, sorted."""
+
+
+def tags_of(own: tuple[str, ...], flow: FlowContext | None) -> tuple[str, ...]:
+    """Return the tags of a run: its task's or flow's own, those around it, its flow run's."""
+    around = tags_around.get()
+    inherited = flow.run.tags if flow is not None else ()
+    if around or inherited:
+        return tuple(sorted({*own, *around, *inherited}))
+    return own
+
+
+@contextmanager
+def within(run: RunContext | None, tags: tuple[str, ...]) -> Iterator[None]:
+    """Let the code of the block belong to this run, and to these tags."""
+    outer, around = current.get(), tags_around.get()
+    current.set(run)
+    tags_around.set(tags)
+    try:
+        yield
+    finally:
+        current.set(outer)
+        tags_around.set(around)

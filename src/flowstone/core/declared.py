@@ -24,9 +24,16 @@ class Declared(Protocol):
     binding: Binding
     run_name: str | Callable[..., Any] | None
     log_prints: bool | None
+    isgenerator: bool
+    timeout: float | None
+    """Seconds that one attempt may take."""
+    timeout_isolated: bool
+    """Whether a direct call with a timeout runs in a thread that can be left behind."""
     on_running_hooks: list[Hook]
     on_completion_hooks: list[Hook]
     on_failure_hooks: list[Hook]
+    on_cancellation_hooks: list[Hook]
+    on_crashed_hooks: list[Hook]
 
 
 class DeclaredTask(Declared, Protocol):

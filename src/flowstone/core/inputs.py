@@ -1,23 +1,27 @@
 """Futures and states inside arguments: finding them, and putting their values in their place.
 
-Looked into: list, tuple (named ones too), set, frozenset, dict (keys too), dataclasses, and the
-annotations. What holds nothing of the kind is passed as it is, never copied.
+What is looked into stands in `containers`, and the annotations are. What holds nothing of the kind
+is passed as it is, never copied.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from flowstone.annotations import Annotation, allow_failure, opaque, quote
+from flowstone.core.containers import is_container, items_of, shell_of, with_items
 from flowstone.core.states import State
 from flowstone.core.upstream import Upstream
 
+U = TypeVar("U", bound=Upstream)
+
 ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray, range})
 """Types of values that hold nothing; most arguments are of one of them."""
+_SOURCES = (Upstream, State)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -27,101 +31,173 @@ class Found(msgspec.Struct, frozen=True):
     may_fail: bool = False
 
 
+class Upstreams(list[U]):
+    """A list of nothing but futures, which is taken as it is, not searched."""
+
+
+class Search:
+    """The futures and states in a value, in order, each as often as it stands there.
+
+    `nodes` is how much there was to look at; `is_marked` tells of annotations, which are taken
+    off before the function gets the value.
+    """
+
+    __slots__ = ("found", "is_marked", "nodes")
+
+    def __init__(self, value: Any) -> None:
+        self.found: list[Found] = []
+        self.is_marked = False
+        self.nodes = 1
+        # Two: what stands inside `allow_failure` and outside too is both.
+        seen: tuple[dict[int, Any], dict[int, Any]] = ({}, {})
+        todo: list[tuple[Any, bool]] = [(value, False)] if may_hold(type(value)) else []
+        while todo:
+            one, may_fail = todo.pop()
+            if issubclass(type(one), _SOURCES):
+                self.found.append(Found(one, may_fail))
+            elif id(one) not in seen[may_fail]:
+                seen[may_fail][id(one)] = one  # kept, so that its id stays its own
+                self._enter(one, todo, may_fail=may_fail)
+
+    def _enter(self, one: Any, todo: list[tuple[Any, bool]], *, may_fail: bool) -> None:
+        """Put the items that may hold something on the list of what is to be looked at."""
+        items = _held(one)
+        self.nodes += len(items)
+        if isinstance(one, Annotation):
+            self.is_marked = True
+            may_fail = may_fail or isinstance(one, allow_failure)
+        kinds = _kinds(items)
+        if isinstance(one, Upstreams) and all(issubclass(kind, Upstream) for kind in kinds):
+            self.found += [Found(item, may_fail) for item in items]
+        elif kinds:
+            todo += [(item, may_fail) for item in reversed(items) if type(item) in kinds]
+
+
 def find(value: Any) -> list[Found]:
-    """Return the futures and states in a value, each as often as it stands there."""
-    if type(value) in ATOMS:
-        return []
-    found: list[Found] = []
-    seen: set[int] = set()
-    todo: list[tuple[Any, bool]] = [(value, False)]
-    while todo:
-        one, may_fail = todo.pop()
-        if type(one) in ATOMS:
-            continue
-        if isinstance(one, (Upstream, State)):
-            found.append(Found(one, may_fail))
-        elif id(one) not in seen:
-            seen.add(id(one))
-            inside = may_fail or isinstance(one, allow_failure)
-            todo += [(item, inside) for item in _items(one)]
-    return found
+    """Return the futures and states in a value, in order, each as often as it stands there."""
+    return Search(value).found
 
 
-def resolve(value: Any, deliver: Callable[[Found], Any]) -> Any:
+def _may_hold(kind: type) -> bool:
+    return is_container(kind) or issubclass(kind, _SOURCES)
+
+
+may_hold: Callable[[type], bool] = lru_cache(maxsize=1024)(_may_hold)
+"""Whether a value of this type is a future or a state, or may hold one."""
+
+
+def resolve(
+    value: Any, deliver: Callable[[Found], Any], sources: tuple[type, ...] = _SOURCES
+) -> Any:
     """Return the value with what `deliver` gives in place of each future and state.
 
-    Annotations around them are taken off; containers are rebuilt only where something changed.
+    Annotations around them are taken off; containers are made again only where something changed,
+    and what stood in two places, or in itself, does so afterwards. With `sources`, only what is of
+    one of these types is replaced.
     """
-    return _Resolving(deliver).value(value)
+    return _Resolving(value, deliver, sources).value(value)
 
 
 class _Resolving:
-    """One pass over a value; `open` are the containers that are being rebuilt, so cycles end."""
+    """One pass over a value.
 
-    def __init__(self, deliver: Callable[[Found], Any]) -> None:
+    `changing` are the ids of the containers that something changes in; `made` what stands in their
+    place, by id and whether failure is allowed; `open` those that are being made, with the shell
+    that what they hold refers to, where it does.
+    """
+
+    def __init__(
+        self, value: Any, deliver: Callable[[Found], Any], sources: tuple[type, ...]
+    ) -> None:
         self.deliver = deliver
-        self.open: set[int] = set()
+        self.sources = sources
+        self.changing = _changing(value, sources)
+        self.made: dict[tuple[int, bool], Any] = {}
+        self.open: dict[tuple[int, bool], Any] = {}
 
     def value(self, value: Any, *, may_fail: bool = False) -> Any:
-        if type(value) in ATOMS:
+        kind = type(value)
+        if kind in ATOMS:
             return value
-        if isinstance(value, (Upstream, State)):
+        if issubclass(kind, self.sources):
             return self.deliver(Found(value, may_fail))
-        if isinstance(value, Annotation):
-            if isinstance(value, quote):
-                return value.value
-            inside = may_fail or isinstance(value, allow_failure)
-            return self.value(value.value, may_fail=inside)
-        if id(value) in self.open:
+        if issubclass(kind, Annotation):
+            inner = value.value
+            if not _is_looked_into(value):
+                return inner
+            return self.value(inner, may_fail=may_fail or issubclass(kind, allow_failure))
+        if id(value) not in self.changing:
             return value
-        self.open.add(id(value))
-        try:
-            return self._container(value, may_fail=may_fail)
-        finally:
-            self.open.discard(id(value))
+        place = id(value), may_fail
+        if place in self.made:
+            return self.made[place]
+        if place in self.open and (shell := self._shell(value, place)) is not None:
+            return shell
+        return self._made(value, place)
 
-    def _container(self, value: Any, *, may_fail: bool) -> Any:
-        if isinstance(value, dict):
-            pairs = [
-                (self.value(key, may_fail=may_fail), self.value(item, may_fail=may_fail))
-                for key, item in value.items()
-            ]
-            same = all(
-                new is old and value[old] is item
-                for (new, item), old in zip(pairs, value, strict=True)
-            )
-            return value if same else _remake(value, pairs)
-        if isinstance(value, (list, tuple, set, frozenset)):
-            items = [self.value(item, may_fail=may_fail) for item in value]
-            same = all(new is old for new, old in zip(items, value, strict=True))
-            return value if same else _remake(value, items)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes = {}
-            for field in dataclasses.fields(value):
-                old = getattr(value, field.name, None)
-                new = self.value(old, may_fail=may_fail)
-                if new is not old:
-                    changes[field.name] = new
-            return dataclasses.replace(value, **changes) if changes else value
-        return value
+    def _shell(self, value: Any, place: tuple[int, bool]) -> Any:
+        """Return what stands for a container that holds itself while it is being made."""
+        if self.open[place] is None:
+            self.open[place] = shell_of(value)
+        return self.open[place]
+
+    def _made(self, value: Any, place: tuple[int, bool]) -> Any:
+        """Return a container like this one, with the values in it.
+
+        One that cannot be filled later, a tuple, is begun again where it holds itself, by a list in
+        it, which then has a shell; the inner one is the one that both are.
+        """
+        self.open.setdefault(place, None)
+        new = [self.value(item, may_fail=place[1]) for item in items_of(value)]
+        if place not in self.made:
+            if isinstance(value, Upstreams):
+                self.made[place] = new  # a list of futures is a plain list once they are resolved
+            else:
+                self.made[place] = with_items(value, new, self.open.pop(place, None))
+        return self.made[place]
 
 
-def _items(value: Any) -> Iterator[Any] | list[Any]:
-    if isinstance(value, (quote, opaque)):
-        inner = value.value
-        is_source = isinstance(value, opaque) and isinstance(inner, (Upstream, State))
-        return [inner] if is_source else []
-    if isinstance(value, dict):
-        return [*value.keys(), *value.values()]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
-    return []
+def _changing(value: Any, sources: tuple[type, ...]) -> set[int]:
+    """Return the ids of the containers that hold a source or an annotation, however deep."""
+    holders: dict[int, list[int]] = {id(value): []}
+    kept = [value]  # so that their ids stay their own
+    changing: list[int] = []
+    changes = (*sources, Annotation)
+    for one in kept:  # it grows while it is gone through
+        items = _held(one)
+        kinds = _kinds(items)
+        if kinds and any(issubclass(kind, changes) for kind in kinds):
+            changing.append(id(one))
+        containers = {kind for kind in kinds if is_container(kind)}
+        for item in items if containers else ():
+            if type(item) in containers:
+                if id(item) not in holders:
+                    holders[id(item)] = []
+                    kept.append(item)
+                holders[id(item)].append(id(one))
+    found: set[int] = set()
+    while changing:
+        one = changing.pop()
+        if one not in found:
+            found.add(one)
+            changing += holders[one]
+    return found
 
 
-def _remake(value: Any, items: Any) -> Any:
-    if isinstance(value, tuple) and hasattr(value, "_make"):
-        return value._make(items)
-    # A list of futures is a plain list once they are resolved.
-    return getattr(type(value), "resolves_to", type(value))(items)
+def _kinds(items: list[Any]) -> set[type]:
+    """Return the types of items that are or may hold something: decided once for a million."""
+    return {kind for kind in set(map(type, items)) if kind not in ATOMS and may_hold(kind)}
+
+
+def _held(value: Any) -> list[Any]:
+    """Return what a container or an annotation holds that is to be looked at."""
+    if not issubclass(type(value), Annotation):
+        return items_of(value) if is_container(type(value)) else []
+    return [value.value] if _is_looked_into(value) else []
+
+
+def _is_looked_into(mark: Annotation[Any]) -> bool:
+    """Whether what an annotation marks is searched and resolved."""
+    if isinstance(mark, opaque):
+        return issubclass(type(mark.value), _SOURCES)
+    return not isinstance(mark, quote)

@@ -38,6 +38,15 @@ def fill_template(template: str, parameters: dict[str, Any]) -> str:
         raise KeyError(message) from None
 
 
+def check_source(option: str, source: object) -> Any:
+    """Return what a run's name is made of. Raises `TypeError` where it is no text or function."""
+    if source is not None and not isinstance(source, str) and not callable(source):
+        found = type(source).__name__
+        message = f"Expected string or callable for '{option}'; got {found} instead."
+        raise TypeError(message)
+    return source
+
+
 def check_name(name: object, source: object, option: str) -> str:
     """Return the name that a user's function made. Raises `TypeError` where it is no text."""
     if not isinstance(name, str):

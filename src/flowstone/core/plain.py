@@ -6,6 +6,7 @@ Nothing here raises, whatever it is given: what cannot be carried stands as text
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import msgspec
@@ -69,12 +70,20 @@ def plain(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
 
 def _foreign(value: Any, depth: int, above: tuple[int, ...]) -> Any:
     try:
-        builtins = msgspec.to_builtins(value)
+        builtins = msgspec.to_builtins(value, enc_hook=_stand_in)
     except Exception:  # noqa: BLE001  dates, dataclasses, UUIDs pass; whatever does not has a name
         return f"<{type(value).__name__}>"
     if type(builtins) is type(value):
         return f"<{type(value).__name__}>"
     return plain(builtins, depth + 1, above)
+
+
+def _stand_in(value: Any) -> Any:
+    """Return data for what msgspec does not know: a pydantic model's, a path's, else a name."""
+    dump = getattr(value, "model_dump", None)
+    if callable(dump) and not isinstance(value, type):
+        return dump(mode="json")
+    return os.fspath(value) if isinstance(value, os.PathLike) else f"<{type(value).__name__}>"
 
 
 def json_text(parameters: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from flowstone.core.states import (
     COMPLETED,
     CRASHED,
     DEFAULT_NAMES,
+    FAILED,
     MOVES,
     NOT_READY,
     PENDING,
@@ -51,6 +52,7 @@ class Run:
         "_fact",
         "_ran",
         "_started",
+        "handle",
         "key",
         "message",
         "name",
@@ -73,6 +75,7 @@ class Run:
         self.run_count = 0
         self._created = self._started = self._ended = self._at = self._ran = 0
         self._fact: Any = None
+        self.handle: Any = None  # while it is open: what can be asked to cancel it
         self.returned: State | None = None  # what the body asked to end as, if it did
 
     @property
@@ -112,7 +115,7 @@ class Run:
 
     @property
     def start_time(self) -> datetime | None:
-        """When the run was Running first."""
+        """When the run was Running first, or failed without."""
         return _moment(self._started)
 
     @property
@@ -191,8 +194,9 @@ class Run:
         self.state_number, self.titled, self.message, self._at = number, name, message, now
         if number == RUNNING:
             self.run_count += 1
+        if number in (RUNNING, FAILED):  # one whose parameters are wrong fails without running
             self._started = self._started or now
-        elif number in TERMINAL or name == NOT_READY:
+        if number in TERMINAL or name == NOT_READY:
             self._ended = now
         return self._changed(number, now, name, message, scheduled)
 

@@ -19,11 +19,12 @@ import copy
 import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, Literal, overload
 
 import msgspec
 
-from flowstone.core.upstream import SEEN
+from flowstone.annotations import SEEN
+from flowstone.core.value import V_co
 from flowstone.exceptions import (
     CancelledRun,
     CrashedRun,
@@ -105,7 +106,7 @@ class StateDetails(msgspec.Struct, kw_only=True):
     pause_key: str | None = None
 
 
-class State:
+class State(Generic[V_co]):
     """One state of a run: its type, its name, when it began, and what it carries.
 
     `data` is the value of a completed run, the exception of a failed one, or None.
@@ -182,6 +183,12 @@ class State:
         """Whether the run has ended."""
         return number_of(self) in TERMINAL
 
+    @overload
+    def result(
+        self, raise_on_failure: Literal[True] = True, retry_result_failure: bool = True
+    ) -> V_co: ...
+    @overload
+    def result(self, raise_on_failure: bool, retry_result_failure: bool = True) -> Any: ...
     def result(self, raise_on_failure: bool = True, retry_result_failure: bool = True) -> Any:
         """Return the run's value, or raise what it failed with.
 
@@ -198,6 +205,12 @@ class State:
             return exception_of(self) if self.data is None else self.data
         raise exception_of(self)
 
+    @overload
+    async def aresult(
+        self, raise_on_failure: Literal[True] = True, retry_result_failure: bool = True
+    ) -> V_co: ...
+    @overload
+    async def aresult(self, raise_on_failure: bool, retry_result_failure: bool = True) -> Any: ...
     async def aresult(
         self, raise_on_failure: bool = True, retry_result_failure: bool = True
     ) -> Any:

@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextvars import copy_context
-from threading import Thread
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import Any
 
+from flowstone.core.context import RunContext
 from flowstone.core.outcome import Err, Ok, Outcome
-from flowstone.core.upstream import Upstream
-from flowstone.drive.waiting import wait_all
+from flowstone.core.stopping import STOPS, Interrupted
+from flowstone.core.upstream import Waitable
+from flowstone.drive.coroutines import RUN_OUT, run_coroutine, run_out
+from flowstone.drive.isolated import run_isolated
+from flowstone.drive.seats import HERE, place_of
+from flowstone.drive.waiting import sleep, wait_all
 from flowstone.engine.steps import Done
-
-T = TypeVar("T")
 
 
 class Blocking:
     """Blocks the calling thread."""
+
+    def body(  # noqa: C901  one call, and every way to leave it
+        self,
+        context: RunContext,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        fn: Callable[..., Any] | None = None,
+    ) -> Done[Outcome]:
+        """Call the function of a run here; a coroutine or generator that it returns is run out.
+
+        `fn` is called instead where it is given: one step of the function's generator.
+        """
+        __tracebackhide__ = True
+        seat, spec, slots = HERE.seat, context.spec, context.slots
+        if context.reach is None:  # else a pool can go on without the body, and says so
+            if spec.timeout_isolated and spec.timeout is not None:
+                return Done(run_isolated(self.body, context, args, kwargs))
+            context.reach = seat
+        try:
+            try:
+                seat.scope = context
+                if STOPS.any:
+                    seat.check(context)
+                value = (fn or spec.fn)(*args, **kwargs)
+                if type(value) in RUN_OUT and fn is None:
+                    value = run_out(value)
+            finally:
+                seat.scope = None
+                if seat.sent:
+                    seat.settle()
+        except Exception as error:  # noqa: BLE001  as a value: a StopIteration must not cross a coroutine
+            return Done(Err(error, error.__traceback__ and error.__traceback__.tb_next))
+        except Interrupted as interrupt:
+            seat.settle()
+            if not context.is_stopped:
+                raise
+            return Done(Err(interrupt, place_of(interrupt)))
+        finally:
+            if context.reach is seat:
+                context.reach = None
+            if slots is not None and fn is None:
+                slots.release()
+        return Done(Ok(value))
 
     def call(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -33,40 +76,58 @@ class Blocking:
             return Done(Err(error, error.__traceback__ and error.__traceback__.tb_next))
         return Done(Ok(value))
 
-    def sleep(self, seconds: float) -> Done[None]:
+    def sleep(self, context: RunContext, seconds: float) -> Done[None]:
         """Sleep in this thread."""
-        time.sleep(seconds)
+        context.reach = HERE.seat
+        try:
+            sleep(seconds, context)
+        finally:
+            context.reach = None
         return Done(None)
 
-    def wait(self, runs: Sequence[Upstream], timeout: float | None = None) -> Done[None]:
+    def wait(
+        self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None
+    ) -> Done[None]:
         """Block this thread until all of these have ended, or for so many seconds."""
-        wait_all(runs, timeout)
+        if context is None:
+            wait_all(runs, timeout)
+            return Done(None)
+        context.reach = HERE.seat
+        try:
+            wait_all(runs, timeout, context)
+        finally:
+            context.reach = None
         return Done(None)
 
 
 BLOCKING = Blocking()
 
 
-def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, on a loop of its own, in this context.
+def tell(story: Callable[..., Coroutine[Any, Any, Outcome]], *args: Any) -> Outcome:
+    """Run a story to its end in this thread, out of reach for what interrupts the code around it.
 
-    Where a loop already runs in this thread, another thread does it.
+    Raises `Interrupted` at its end where a run around it was stopped meanwhile.
     """
-    import asyncio
-
-    if asyncio._get_running_loop() is None:  # noqa: SLF001  documented for such use by asyncio.events
-        with asyncio.Runner() as runner:
-            return runner.run(coroutine, context=copy_context())
-    outcomes: list[Outcome] = []
-
-    def run() -> None:
+    __tracebackhide__ = True
+    seat = HERE.seat
+    scope, seat.scope = seat.scope, None
+    try:
+        if seat.sent:
+            seat.settle()
+        if STOPS.any and scope is not None:
+            seat.check(scope)
+        told = story(*args)
         try:
-            outcomes.append(Ok(asyncio.run(coroutine)))
-        except BaseException as error:  # noqa: BLE001  raised again in the thread that asked
-            outcomes.append(Err(error, error.__traceback__))
-
-    thread = Thread(target=copy_context().run, args=(run,), name="flowstone-coroutine")
-    thread.start()
-    thread.join()
-    result: T = outcomes[0].unwrap()
-    return result
+            told.send(None)
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+        else:
+            message = f"{told!r} suspended in a synchronous run"
+            raise RuntimeError(message)
+        finally:
+            told.close()
+    finally:
+        seat.scope = scope
+    if STOPS.any and scope is not None:
+        seat.check(scope)
+    return outcome

@@ -18,6 +18,7 @@ from flowstone.core.facts import LineLogged
 from flowstone.core.plain import clean_text
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.drive.console import message_of
+from flowstone.drive.seats import Lowered
 from flowstone.engine.ops import Recorder
 
 _DEBUGGERS = frozenset({"IPython", "bdb", "cmd", "code", "ipdb", "pdb", "pdbpp", "pudb"})
@@ -41,7 +42,8 @@ def capture_logging(recorder: Callable[[], Recorder | None]) -> None:
         line = _line(record)
         log = call_handlers.captures()  # type: ignore[attr-defined]
         if line is not None and log is not None:
-            log.append(line)
+            with Lowered():
+                log.append(line)
         original(self, record)
 
     call_handlers.captures = recorder  # type: ignore[attr-defined]

@@ -15,10 +15,19 @@ import time
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context, ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flowstone.core.outcome import Err, Outcome
+from flowstone.core.context import RunContext, current
+from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.core.stopping import STOPS, Interrupted, check_stops
+from flowstone.drive.awaiting import AWAITING, Awaited
+from flowstone.drive.coroutines import RUN_OUT, arun_out
+from flowstone.drive.debuggers import innermost
+from flowstone.drive.stories import Body, Call, Job, suspend
 from flowstone.drive.tracebacks import is_ours
+
+if TYPE_CHECKING:
+    import asyncio
 
 _logger = logging.getLogger("flowstone")
 _depth: ContextVar[int] = ContextVar("flowstone_loop_depth", default=0)
@@ -31,20 +40,15 @@ _REST = 100
 """Looks with nothing to begin after which the watcher ends."""
 
 
-class AsyncJob(Protocol):
-    """A submitted async task; see `pool.Job`."""
+class AsyncJob(Job, Protocol):
+    """A submitted async task."""
 
     home: int
+    """The thread of the loop that runs it."""
 
     @property
     def label(self) -> str:
         """What the task is called, for messages."""
-
-    def begin(self) -> tuple[Coroutine[Any, Any, Outcome], Context] | None:
-        """Return the story and its context; None where it was withdrawn."""
-
-    def finish(self, outcome: Outcome) -> None:
-        """Take what the story came to."""
 
 
 class Loops:
@@ -61,9 +65,16 @@ class Loops:
         depth = _depth.get()
         with self._lock:
             while len(self._depths) <= depth:
-                self._depths.append([_Loop(len(self._depths))])
+                self._depths.append([_Loop(self, len(self._depths))])
             loop = self._depths[depth][0]
-        loop.start(job)
+        self._start(loop, job)
+
+    def go_on(self, story: LoopStory, depth: int) -> None:
+        """Go on with a story on a loop of its depth that turns."""
+        self._start(self._depths[depth][0], story)
+
+    def _start(self, loop: _Loop, item: AsyncJob | LoopStory) -> None:
+        loop.start(item)
         if not self._is_watched:
             self._watch()
 
@@ -94,31 +105,31 @@ class Loops:
         late = [loop for loop in loops if loop.is_late()]
         if not late:
             return
-        jobs: list[AsyncJob] = []
+        items: list[AsyncJob | LoopStory] = []
         for loop in late:
             self._warn(loop)
             while loop.inbox:
                 try:
-                    jobs.append(loop.inbox.popleft())
+                    items.append(loop.inbox.popleft())
                 except IndexError:  # the loop turned, and took the last one itself
                     break
         free = [loop for loop in loops if loop not in late and loop.is_free()]
-        new = min(_MOST - len(loops), max(1, len(loops)), len(jobs)) if not free else 0
-        free += [_Loop(loops[0].depth) for _ in range(new)]
+        new = max(0, min(_MOST - len(loops), len(loops), len(items) - len(free)))
+        free += [_Loop(self, loops[0].depth) for _ in range(new)]
         with self._lock:
             loops += free[len(free) - new :]
-        for number, job in enumerate(jobs):
+        for number, item in enumerate(items):
             target = free[number % len(free)] if free else loops[number % len(loops)]
-            target.start(job)
+            target.start(item)
 
     def _warn(self, loop: _Loop) -> None:
         """Say once a task which line keeps its loop from turning."""
         if loop.label in self._warned:
             return
         self._warned.add(loop.label)
-        frame = sys._current_frames().get(loop.thread_id)  # noqa: SLF001  the documented use
-        while frame is not None and _is_foreign(frame.f_code.co_filename):
-            frame = frame.f_back
+        top = sys._current_frames().get(loop.thread_id)  # noqa: SLF001  the documented use
+        own = (one for one in innermost(top) if not _is_foreign(one.f_code.co_filename))
+        frame = next(own, None)
         if frame is not None:
             place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             _logger.warning(
@@ -136,17 +147,17 @@ def _is_foreign(filename: str) -> bool:
 class _Loop:
     """One loop and its thread. `turned` is when it last took something to begin."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, loops: Loops, depth: int) -> None:
         import asyncio
 
-        self.depth = depth
-        self.inbox: deque[AsyncJob] = deque()
+        self.loops, self.depth = loops, depth
+        self.inbox: deque[AsyncJob | LoopStory] = deque()
         self.turned = time.monotonic()
         self._looks = 0
         self._looked_at = 0.0
         self.label = ""
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.turns = asyncio.new_event_loop()
+        self.tasks: set[asyncio.Task[None]] = set()
         self._is_woken = False
         started = threading.Event()
         name = f"flowstone-loop-{depth}"
@@ -155,17 +166,17 @@ class _Loop:
         started.wait()
         self.thread_id = thread.ident or 0
 
-    def start(self, job: AsyncJob) -> None:
-        """Begin a job's story when the loop turns."""
+    def start(self, item: AsyncJob | LoopStory) -> None:
+        """Begin a job's story, or go on with one, when the loop turns."""
         # One wake-up for all that come before the loop turns: each one costs a system call, and
         # with it the interpreter's lock.
-        job.home = self.thread_id
+        (item.job if isinstance(item, LoopStory) else item).home = self.thread_id
         if not self.inbox:
             self.turned = time.monotonic()
-        self.inbox.append(job)
+        self.inbox.append(item)
         if not self._is_woken:
             self._is_woken = True
-            self._loop.call_soon_threadsafe(self._take_one)
+            self.turns.call_soon_threadsafe(self._take_one)
 
     def is_late(self) -> bool:
         """Whether it has not turned for a while, although something waits to begin.
@@ -181,40 +192,151 @@ class _Loop:
 
     def is_free(self) -> bool:
         """Whether it would surely begin something soon."""
-        return not self._tasks or time.monotonic() - self.turned <= _LATE
+        return not self.tasks or time.monotonic() - self.turned <= _LATE
 
     def _run(self, started: threading.Event) -> None:
         import asyncio
 
-        asyncio.set_event_loop(self._loop)
-        self._loop.call_soon(started.set)
-        self._loop.run_forever()
+        asyncio.set_event_loop(self.turns)
+        self.turns.call_soon(started.set)
+        self.turns.run_forever()
 
     def _take_one(self) -> None:
         """Begin one story, and the next one behind its first step: that may block the loop."""
         self._is_woken = False
         self.turned = time.monotonic()
         try:
-            job = self.inbox.popleft()
+            item = self.inbox.popleft()
         except IndexError:
             return
         if self.inbox:
             self._is_woken = True
-        begun = job.begin()
-        if begun is not None:
-            self.label = job.label
-            story, context = begun
-            context.run(_depth.set, self.depth + 1)
-            task = self._loop.create_task(_tell(story, job), context=context)
-            self._tasks.add(task)  # the loop itself keeps only weak references
-            task.add_done_callback(self._tasks.discard)
+        if isinstance(item, LoopStory):
+            item.go_on_here(self)
+        else:
+            begun = item.begin()
+            if begun is not None:
+                self.label = item.label
+                story, context = begun
+                context.run(_depth.set, self.depth + 1)
+                LoopStory(item, story, context).go_on_here(self)
         if self._is_woken:
-            self._loop.call_soon(self._take_one)
+            self.turns.call_soon(self._take_one)
+
+    def call_later(self, story: LoopStory) -> None:
+        """Let a story go on, on this loop or another of its depth."""
+        self.loops.go_on(story, self.depth)
 
 
-async def _tell(story: Coroutine[Any, Any, Outcome], job: AsyncJob) -> None:
-    try:
-        outcome = await story
-    except BaseException as error:  # noqa: BLE001  carried to whoever asks for the result
-        outcome = Err(error, error.__traceback__)
-    job.finish(outcome)
+class LoopStory:
+    """A story under way on a loop: its bodies are tasks there."""
+
+    __slots__ = ("_answer", "_context", "_coroutine", "_loop", "job")
+    _loop: _Loop
+
+    def __init__(
+        self,
+        job: AsyncJob,
+        coroutine: Coroutine[Any, Any, Outcome],
+        context: Context,
+        answer: Outcome | None = None,
+    ) -> None:
+        self.job = job
+        self._coroutine, self._context, self._answer = coroutine, context, answer
+
+    def go_on_here(self, loop: _Loop) -> None:
+        """Go on, on this loop, which calls."""
+        self._loop = loop
+        self._context.run(self._advance, self._answer)
+
+    def _advance(self, answer: Outcome | BaseException | None) -> None:
+        """Send the story what it waited for; do what it asks for next. In the story's context."""
+        try:
+            if isinstance(answer, BaseException):
+                request = self._coroutine.throw(answer)
+            else:
+                request = self._coroutine.send(answer)
+        except StopIteration as stop:
+            self.job.finish(stop.value)
+        except BaseException as error:  # noqa: BLE001  carried to whoever asks for the result
+            self.job.finish(Err(error, error.__traceback__))
+        else:
+            if isinstance(request, (Body, Call)):
+                self._do(self._body(request) if isinstance(request, Body) else self._call(request))
+            elif not suspend(request, self._resume):
+                self._do(self._nothing())
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        loop = self._loop
+        task = loop.turns.create_task(work, context=self._context)
+        loop.tasks.add(task)  # the loop itself keeps only weak references
+        task.add_done_callback(loop.tasks.discard)
+
+    def _resume(self) -> None:
+        self._answer = None
+        self._loop.call_later(self)
+
+    async def _body(self, body: Body) -> None:
+        """Run a body; go on, unless the story went on without it."""
+        import asyncio
+
+        context, fn, slots = body.context, body.context.spec.fn, body.context.slots
+        task = asyncio.current_task()
+        assert task is not None
+        bout = _LoopBout(self, context, self._loop.turns, task)
+        answer: Outcome | BaseException
+        try:
+            if STOPS.any:
+                check_stops(context)
+            context.reach = bout
+            value = fn(*body.args, **body.kwargs)
+            if hasattr(type(value), "__await__"):
+                value = await value
+            if type(value) in RUN_OUT:
+                value = await arun_out(value)
+            answer = Ok(value)
+        except Exception as error:  # noqa: BLE001  as a value, like every error of user code
+            answer = Err(error, error.__traceback__ and error.__traceback__.tb_next)
+        except BaseException as error:  # noqa: BLE001  the story records it as a crash
+            is_stop = isinstance(error, (asyncio.CancelledError, Interrupted))
+            answer = Err(error) if is_stop and context.is_stopped else error
+        bout.is_over = True
+        if slots is not None:
+            slots.release()
+        if bout.claim():
+            context.reach = None
+            self._advance(answer)
+
+    async def _call(self, call: Call) -> None:
+        self._advance(await AWAITING.call(call.fn, call.args, call.kwargs))
+
+    async def _nothing(self) -> None:
+        self._advance(None)
+
+    def go_on_without(self, context: RunContext) -> None:
+        """Go on elsewhere: the body does not end."""
+        copy = self._context.copy()
+        copy.run(current.set, context)
+        self._loop.call_later(LoopStory(self.job, self._coroutine, copy, Err(Interrupted())))
+
+
+class _LoopBout(Awaited):
+    """One call of an async body that can be left behind."""
+
+    __slots__ = ("_story",)
+
+    def __init__(
+        self,
+        story: LoopStory,
+        context: RunContext,
+        loop: asyncio.AbstractEventLoop,
+        task: asyncio.Task[Any],
+    ) -> None:
+        super().__init__(context, loop, task)
+        self._story = story
+
+    def give_up(self) -> None:
+        """Let the story go on elsewhere; the body is cancelled until it ends."""
+        if self.claim():
+            self._story.go_on_without(self._context)
+            self.leave()

@@ -13,17 +13,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Coroutine
 from contextvars import Context
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
-from flowstone.core.outcome import Err, Ok, Outcome
-from flowstone.core.upstream import Upstream
-from flowstone.drive.blocking import run_coroutine
-from flowstone.drive.timers import Timers
-from flowstone.drive.waiting import HERE
-from flowstone.engine.steps import Done
+from flowstone.core.context import RunContext, current
+from flowstone.core.outcome import Err, Outcome
+from flowstone.core.stopping import Interrupted
+from flowstone.drive.blocking import BLOCKING
+from flowstone.drive.left_behind import SeatBout
+from flowstone.drive.seats import HERE
+from flowstone.drive.stories import Body, Call, Job, Pause, suspend
 
 _FEW = 8
 _LOOK = 0.005
@@ -33,92 +34,80 @@ _REST = 200
 """Looks at an empty queue after which the watcher ends; the next submit starts another."""
 
 
-class Call:
-    """A body to run, handed out by the story that awaits it."""
+class _Story(SeatBout):
+    """A story under way in a pool; `answer` is what it gets when it goes on."""
 
-    __slots__ = ("args", "fn", "kwargs")
+    __slots__ = ("_pool", "answer", "context", "coroutine", "job", "run_context")
 
     def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        pool: Pool,
+        job: Job,
+        coroutine: Coroutine[Any, Any, Outcome],
+        context: Context,
+        answer: Outcome | None = None,
     ) -> None:
-        self.fn, self.args, self.kwargs = fn, args, kwargs
+        # Not `super().__init__`: its bouts begin in `_run`.
+        self._pool, self.job = pool, job
+        self.coroutine, self.context, self.answer = coroutine, context, answer
+        self.run_context: RunContext | None = None
 
-    def __await__(self) -> Generator[Call, Outcome, Outcome]:
-        return (yield self)
+    def steps(self) -> Pause | None:
+        """Go on, in the story's context, until it waits; None where it went on without this thread.
 
-    def run(self) -> Outcome:
-        """Run the body; what it raises of `Exception` is a value."""
-        __tracebackhide__ = True
+        Raises `StopIteration` with its outcome where it ends.
+        """
+        coroutine = self.coroutine
+        answer: Outcome | BaseException | None = self.answer
+        self.answer = None
+        while True:
+            if isinstance(answer, BaseException):
+                request = coroutine.throw(answer)
+            else:
+                request = coroutine.send(answer)
+            if type(request) is Body:
+                answer = self._run(request)
+                if answer is None:
+                    return None
+            elif type(request) is Call:
+                answer = _answer(request)
+            else:
+                pause: Pause = request
+                return pause
+            del request
+
+    def _run(self, body: Body) -> Outcome | BaseException | None:
+        """Run a body here; None where the story went on without it."""
+        self.run_context = context = body.context
+        self.seat, self._undecided, self.is_over = HERE.seat, [None], False
+        context.reach = self
+        outcome: Outcome | BaseException
         try:
-            value = self.fn(*self.args, **self.kwargs)
-            if isinstance(value, Coroutine):
-                value = run_coroutine(value)
-        except Exception as error:  # noqa: BLE001  as a value, like every error of user code
-            return Err(error, error.__traceback__ and error.__traceback__.tb_next)
-        return Ok(value)
+            outcome = BLOCKING.body(context, body.args, body.kwargs).value
+        except BaseException as error:  # noqa: BLE001  the story records it as a crash
+            outcome = error
+        self.is_over = True
+        if not self.claim():
+            return None
+        context.reach = None
+        return outcome
 
+    def give_up(self) -> None:
+        """Let the story go on in another thread; the one that runs the body is lost to the pool."""
+        if not self.claim():
+            return
+        place = self.seat.place
+        if place is not None:
+            place.leave()
+        context = self.context.copy()
+        context.run(current.set, self.run_context)
+        answer = Err(Interrupted())
+        self._pool.put(_Story(self._pool, self.job, self.coroutine, context, answer))
+        self.leave()
 
-class Sleep:
-    """A delay that a story awaits."""
-
-    __slots__ = ("seconds",)
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def __await__(self) -> Generator[Sleep, None, None]:
-        yield self
-
-
-class Wait:
-    """Runs whose end a story awaits."""
-
-    __slots__ = ("runs",)
-
-    def __init__(self, runs: Sequence[Upstream]) -> None:
-        self.runs = runs
-
-    def __await__(self) -> Generator[Wait, None, None]:
-        yield self
-
-
-class Pooled:
-    """The verbs of a story in a pool: each suspends it."""
-
-    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """Hand out the body."""
-        return Call(fn, args, kwargs)
-
-    def sleep(self, seconds: float) -> Sleep:
-        """Give the thread back for so long."""
-        return Sleep(seconds)
-
-    def wait(self, runs: Sequence[Upstream], timeout: float | None = None) -> Wait | Done[None]:
-        """Give the thread back until all of these have ended."""
-        del timeout  # only flow runs wait with one, and they are not run here
-        return Wait(runs) if runs else Done(None)
-
-
-POOLED = Pooled()
-
-
-class Job(Protocol):
-    """What is submitted: it gives its story when it is begun, and takes the outcome."""
-
-    def begin(self) -> tuple[Coroutine[Any, Any, Outcome], Context] | None:
-        """Return the story and the context to run it in; None where it was withdrawn."""
-
-    def finish(self, outcome: Outcome) -> None:
-        """Take what the story came to."""
-
-
-class _Story:
-    """A story under way: it is resumed with `answer`."""
-
-    __slots__ = ("context", "coroutine", "job")
-
-    def __init__(self, job: Job, coroutine: Coroutine[Any, Any, Outcome], context: Context) -> None:
-        self.job, self.coroutine, self.context = job, coroutine, context
+    def go_on(self) -> None:
+        """Go on when a thread is free."""
+        self._pool.put(self)
 
 
 class Pool:
@@ -136,11 +125,10 @@ class Pool:
         self._places = threading.Semaphore(most) if most is not None else None
         self._is_watched = False
         self._is_closed = False
-        self._timers = Timers()
 
     def submit(self, job: Job) -> None:
         """Run a job's story as soon as a thread is free."""
-        self._put(job)
+        self.put(job)
 
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
@@ -148,7 +136,8 @@ class Pool:
         for _ in range(self._threads):
             self._queue.put(None)
 
-    def _put(self, item: Job | _Story) -> None:
+    def put(self, item: Job | _Story) -> None:
+        """Let a thread that is free begin a job, or go on with a story."""
         self._queue.put(item)
         if not self._idle and self._threads < _FEW and self._queue.qsize() > 4 * self._threads:
             self._grow(1)
@@ -178,9 +167,9 @@ class Pool:
         return number
 
     def _work(self) -> None:
-        place = _Place(self)
-        HERE.place = place
-        while True:
+        seat = HERE.seat
+        seat.place = _Place(self)
+        while not seat.is_left:
             self._idle.append(None)
             item = self._queue.get()
             self._idle.pop()
@@ -190,67 +179,33 @@ class Pool:
             if self._places is not None:
                 self._places.acquire()
             try:
-                self._advance(item)
+                self._advance(item if isinstance(item, _Story) else self._begin(item))
             finally:
-                if self._places is not None:
+                if self._places is not None and not seat.is_left:
                     self._places.release()
             del item
-        with self._lock:
-            self._threads -= 1
+        if not seat.is_left:
+            with self._lock:
+                self._threads -= 1
 
-    def _advance(self, item: Job | _Story) -> None:
+    def _begin(self, job: Job) -> _Story | None:
+        begun = job.begin()
+        return None if begun is None else _Story(self, job, *begun)
+
+    def _advance(self, story: _Story | None) -> None:
         """Run a story until it ends or waits."""
-        if not isinstance(item, _Story):
-            begun = item.begin()
-            if begun is None:
-                return
-            item = _Story(item, *begun)
-        job, run = item.job, item.context.run
-        send = item.coroutine.send
+        if story is None:  # it was withdrawn
+            return
+        job = story.job
         try:
-            request = run(send, None)
             while True:
-                if type(request) is Call:
-                    try:
-                        outcome = run(request.run)
-                    except BaseException as error:  # noqa: BLE001  the story records it as a crash
-                        del request
-                        request = run(item.coroutine.throw, error)
-                        continue
-                    del request
-                    request = run(send, outcome)
-                    del outcome
-                elif self._suspend(item, request):
+                pause = story.context.run(story.steps)
+                if pause is None or suspend(pause, story.go_on):
                     return
-                else:
-                    request = run(send, None)
         except StopIteration as stop:
             job.finish(stop.value)
         except BaseException as error:  # noqa: BLE001  carried to whoever asks for the result
             job.finish(Err(error, error.__traceback__))
-
-    def _suspend(self, story: _Story, request: Any) -> bool:
-        """Arrange for the story to go on later; False where it can go on at once."""
-        if isinstance(request, Sleep):
-            self._timers.after(request.seconds, lambda: self._put(story))
-            return True
-        left = [run for run in request.runs if not run.is_done]
-        if not left:
-            return False
-        lock = threading.Lock()
-        count = len(left)
-
-        def note(_run: Upstream) -> None:
-            nonlocal count
-            with lock:
-                count -= 1
-                is_last = count == 0
-            if is_last:
-                self._put(story)
-
-        for run in left:
-            run.when_done(note)
-        return True
 
     def _watch(self) -> None:
         with self._lock:
@@ -295,11 +250,16 @@ class _Place:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._is_lent = False
+        self._is_left = False
 
     def lend(self) -> None:
         """Let another body run."""
         pool = self._pool
         with pool._lock:  # noqa: SLF001  one thing with the pool
+            if self._is_left:
+                return
+            self._is_lent = True
             pool._lent += 1  # noqa: SLF001
         if pool._places is not None:  # noqa: SLF001
             pool._places.release()  # noqa: SLF001
@@ -309,7 +269,32 @@ class _Place:
     def take_back(self) -> None:
         """Go on with the body."""
         pool = self._pool
+        if not self._is_lent:
+            return
         if pool._places is not None:  # noqa: SLF001
             pool._places.acquire()  # noqa: SLF001
         with pool._lock:  # noqa: SLF001
+            if self._is_left:
+                if pool._places is not None:  # noqa: SLF001
+                    pool._places.release()  # noqa: SLF001
+                return
+            self._is_lent = False
             pool._lent -= 1  # noqa: SLF001
+
+    def leave(self) -> None:
+        """Count this thread out: its body does not end, and its run went on without it."""
+        pool = self._pool
+        with pool._lock:  # noqa: SLF001
+            self._is_left = True
+            pool._threads -= 1  # noqa: SLF001
+            if self._is_lent:
+                pool._lent -= 1  # noqa: SLF001
+            elif pool._places is not None:  # noqa: SLF001
+                pool._places.release()  # noqa: SLF001
+
+
+def _answer(call: Call) -> Outcome | BaseException:
+    try:
+        return BLOCKING.call(call.fn, call.args, call.kwargs).value
+    except BaseException as error:  # noqa: BLE001  the story records it as a crash
+        return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.durations import duration
@@ -22,36 +22,55 @@ TOLD = "__flowstone_told__"
 """On an exception: the flow run whose lines show its traceback already."""
 
 
+class Onlooker(Protocol):
+    """Whoever is told of runs besides the logger: the live display."""
+
+    def began(self, context: FlowContext) -> None:
+        """A flow run began."""
+
+    def ended(self, context: RunContext) -> None:
+        """A run ended."""
+
+
 class LoggingReporter:
     """Writes to the run's logger. Nothing here raises but what a user's own handler raises."""
+
+    def __init__(self, onlooker: Onlooker | None = None) -> None:
+        self._onlooker = onlooker
+        self._searched: set[tuple[str, str]] = set()
 
     def began(self, context: FlowContext) -> None:
         """Say which flow run begins."""
         run, spec = context.run, context.spec
+        if self._onlooker is not None:
+            self._onlooker.began(context)
         log_for(context).info("Beginning flow run %r for flow %r", run.name, spec.name)
 
     def ended(self, context: RunContext) -> None:
         """Write the closing line; of a task's completed runs only the first ones of a flow run."""
-        run = context.run
-        around = context.outer.flow if isinstance(run, FlowRun) and context.outer else context.flow
-        if around is not None and around is not context and not isinstance(run, FlowRun):
-            name = run.state_name
-            around.tally[name] = around.tally.get(name, 0) + 1
-            if run.state_number == COMPLETED:
-                task = context.spec.name
-                shown = around.shown.get(task, 0)
-                if shown > SHOWN:
-                    return
-                around.shown[task] = shown + 1
-                if shown == SHOWN:
-                    self._go_quiet(around, task)
-                    return
+        if self._onlooker is not None:
+            self._onlooker.ended(context)
+        run, flow = context.run, context.flow
         good = run.state_number == COMPLETED
+        if flow is not None and flow is not context:
+            flow.count(run.state_name)
+            if good and not self._is_shown(context.spec.name, flow):
+                return
         level = logging.INFO if good else logging.ERROR
         logger = log_for(context)
         if logger.isEnabledFor(level):
             keep = not good or isinstance(run, FlowRun)
             logger.log(level, "%s", _closing(context), extra={"send_to_api": keep})
+
+    def _is_shown(self, task: str, flow: FlowContext) -> bool:
+        """Whether one more completed run of a task has a line of its own."""
+        shown = flow.shown.get(task, 0)
+        if shown > SHOWN:
+            return False
+        flow.shown[task] = shown + 1
+        if shown == SHOWN:
+            self._go_quiet(flow, task)
+        return shown < SHOWN
 
     def failed(self, context: RunContext, error: BaseException, suffix: str) -> None:
         """Say what failed: with its place if it is tried again, with its traceback if it is not.
@@ -90,6 +109,22 @@ class LoggingReporter:
             len(names),
             "s" if len(names) > 1 else "",
             shown,
+        )
+
+    def searched(self, context: RunContext, argument: str, nodes: int, seconds: float) -> None:
+        """Say once a task or flow which argument is worth a mark that keeps the search out."""
+        spec = context.spec
+        if (spec.kind, spec.name) in self._searched:
+            return
+        self._searched.add((spec.kind, spec.name))
+        log_for(context).warning(
+            "Looking for futures in argument %r of %s %r took %.2f seconds: %s values, and none is "
+            "a future. Where there never is one, pass quote(value).",
+            argument,
+            spec.kind.lower(),
+            spec.name,
+            seconds,
+            f"{nodes:,}",
         )
 
     def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:

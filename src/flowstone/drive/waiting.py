@@ -2,61 +2,89 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Protocol
+from queue import Empty, SimpleQueue
 
-from flowstone.core.upstream import Upstream
-
-
-class Place(Protocol):
-    """What a pool's worker gives up while its body waits for other runs."""
-
-    def lend(self) -> None:
-        """Let another body run in this one's place."""
-
-    def take_back(self) -> None:
-        """Go on; waits until there is a place again."""
+from flowstone.core.context import RunContext
+from flowstone.core.stopping import STOPS
+from flowstone.core.upstream import Waitable
+from flowstone.drive.seats import HERE
 
 
-class _Here(threading.local):
-    place: Place | None = None
+class Pause:
+    """A wait: the thread's place in a pool is lent, and a stop of the run around it wakes it.
+
+    `wake` ends the wait. Raises `Interrupted` where the run of `context`, or one around it, is
+    stopped; with None nothing ends the wait before its time.
+    """
+
+    __slots__ = ("_context", "_scope", "_seat", "_wake")
+
+    def __init__(self, context: RunContext | None, wake: Callable[[], object]) -> None:
+        self._context = context
+        self._wake = wake
+
+    def __enter__(self) -> None:
+        """Lend the place. The wake-up call is in place before the look at what was asked."""
+        self._seat = seat = HERE.seat
+        self._scope, seat.scope = seat.scope, None
+        try:
+            if seat.sent:
+                seat.settle()
+            if self._context is not None:
+                seat.wake = self._wake
+                if STOPS.any:
+                    seat.check(self._context)
+        except BaseException:
+            seat.wake = None
+            seat.scope = self._scope
+            raise
+        if seat.place is not None:
+            seat.place.lend()
+
+    def __exit__(self, kind: object, *_rest: object) -> None:
+        """Take the place back; raise what came meanwhile."""
+        seat = self._seat
+        seat.wake = None
+        if seat.place is not None:
+            seat.place.take_back()
+        seat.scope = self._scope
+        if STOPS.any and kind is None:
+            seat.check(self._context or self._scope)
 
 
-HERE = _Here()
-"""The place that the body on this thread has in a pool, if it has one."""
+def wait_all(
+    runs: Iterable[Waitable], timeout: float | None = None, context: RunContext | None = None
+) -> bool:
+    """Block until all of these have ended, or for so many seconds; return whether they have.
 
-
-@contextmanager
-def lent_place() -> Iterator[None]:
-    """Lend the place of the body on this thread, if it has one, while it waits."""
-    place = HERE.place
-    if place is None:
-        yield
-        return
-    place.lend()
-    try:
-        yield
-    finally:
-        place.take_back()
-
-
-def wait_all(runs: Iterable[Upstream], timeout: float | None = None) -> bool:
-    """Block until all of these have ended, or for so many seconds; return whether they have."""
+    Raises `Interrupted` where the run of `context`, or one around it, is stopped.
+    """
     pending = [run for run in runs if not run.is_done]
     if not pending:
         return True
-    gate = threading.Lock()
-    gate.acquire()
+    gate: SimpleQueue[bool] = SimpleQueue()
     ended = count(1)
 
-    def note(_run: Upstream) -> None:
+    def note(_run: Waitable) -> None:
         if next(ended) == len(pending):
-            gate.release()
+            gate.put(True)
 
     for run in pending:
         run.when_done(note)
-    with lent_place():
-        return gate.acquire(timeout=-1 if timeout is None else timeout)
+    with Pause(context, lambda: gate.put(False)):
+        try:
+            return gate.get(timeout=timeout)
+        except Empty:
+            return False
+
+
+def sleep(seconds: float, context: RunContext) -> None:
+    """Sleep. Raises `Interrupted` where the run of `context`, or one around it, is stopped."""
+    gate: SimpleQueue[bool] = SimpleQueue()
+    with Pause(context, lambda: gate.put(False)):
+        try:
+            gate.get(timeout=seconds)
+        except Empty:
+            return

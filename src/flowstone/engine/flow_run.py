@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowstone.core.context import FlowContext, current
+from flowstone.annotations import SEEN
+from flowstone.core.context import FlowContext, current, tags_of
 from flowstone.core.declared import DeclaredFlow
 from flowstone.core.facts import FlowRunCreated
 from flowstone.core.naming import two_words
@@ -12,10 +13,16 @@ from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.parameters import validate
 from flowstone.core.plain import json_text
 from flowstone.core.runs import FlowRun
-from flowstone.core.upstream import SEEN
 from flowstone.engine.attempts import attempt, crash
 from flowstone.engine.ending import stop_children
-from flowstone.engine.inputs import Inputs, may_hold_inputs
+from flowstone.engine.inputs import (
+    Awaited,
+    Inputs,
+    inputs_found,
+    known_inputs,
+    may_hold_inputs,
+    remember,
+)
 from flowstone.engine.ops import Env, Ops
 from flowstone.engine.ready import end_unready, name_run, take_inputs
 from flowstone.exceptions import ParameterTypeError
@@ -36,31 +43,50 @@ async def flow_run(
     if log_prints is None:
         log_prints = env.log_prints if outer is None else outer.log_prints
     context = FlowContext(run, spec, outer, log_prints=log_prints)
+    run.handle = context
     current.set(context)
+    # While a generator is suspended, the code that the signal meets is not the run's.
+    listens = outer is None and not spec.isgenerator
+    stop_listening = env.watch.listen(context) if listens else None
     try:
         run.key, run.name = env.new_id(env.now()), two_words(int(env.draw() * (1 << 32)))
         run.parameters = spec.binding.bind(args, kwargs)
+        around = outer.flow if outer is not None else None
+        context.inputs = known = known_inputs(around, spec.binding, args, kwargs, wait_for)
         ready = await _prepare(context, args, kwargs, wait_for, ops, env)
-        if run.sequence < 0:
-            env.log.opened(run, _create(context, env, running=isinstance(ready, Ok)))
-        elif isinstance(ready, Ok):
-            env.log.append(run.start(env.now()))
-        env.report.began(context)
+        _begin(context, env, ready, known)
         if isinstance(ready, Err):
             return await end_unready(context, ready, ops, env)
         args, kwargs = ready.value
-        return await attempt(context, args, kwargs, ops, env)
+        return remember(around, run, spec.name, await attempt(context, args, kwargs, ops, env))
     except BaseException as error:
         try:
             if context.children and not isinstance(error, GeneratorExit):
-                await stop_children(context, ops)
+                await stop_children(context, ops, env)
         finally:  # a second interrupt does not wait
-            crash(run, context, error, env)
+            outcome = await crash(context, error, ops, env)
+        if outcome is not None:
+            return outcome
         raise
     finally:
+        run.handle = None
         context.close()
         if current.get() is context:
             current.set(outer)
+        if stop_listening is not None:
+            stop_listening()
+
+
+def _begin(context: FlowContext, env: Env, ready: Outcome, known: Inputs) -> None:
+    """Record and tell that the run is there, with its inputs, and running where it is ready."""
+    run = context.run
+    if run.sequence < 0:
+        env.log.opened(run, _create(context, env, running=isinstance(ready, Ok)))
+    elif isinstance(ready, Ok):
+        env.log.append(run.start(env.now()))
+    if known:
+        env.log.append(inputs_found(run.key, known))
+    env.report.began(context)
 
 
 async def _prepare(
@@ -74,18 +100,19 @@ async def _prepare(
     """Take the inputs, check the parameters, name the run; return the body's arguments."""
     spec, run = context.spec, context.run
     if wait_for is not None or (SEEN.any and may_hold_inputs(args, kwargs)):
-        inputs = Inputs(spec.binding, args, kwargs, wait_for)
+        inputs = Awaited(context, args, kwargs, wait_for, env)
         if inputs.by_name:
             env.log.opened(run, _create(context, env, running=False))  # it waits, as Pending
         ready = await take_inputs(context, inputs, ops, env)
         if isinstance(ready, Err):
             return ready
-        run.parameters = spec.binding.bind(*ready.value)
+        args, kwargs = ready.value
+        run.parameters = spec.binding.bind(args, kwargs)
     checked = _check(spec, run.parameters)
     if isinstance(checked, Err):
         return checked
     run.parameters = checked.value
-    args, kwargs = spec.binding.unbind(run.parameters)
+    args, kwargs = spec.binding.replace(args, kwargs, run.parameters)
     if spec.run_name is None:
         return Ok((args, kwargs))
     return await name_run(context, args, kwargs, "flow_run_name", ops, env)
@@ -95,7 +122,7 @@ def _check(spec: DeclaredFlow, given: dict[str, Any]) -> Outcome:
     if not spec.should_validate_parameters:
         return Ok(given)
     try:
-        return Ok(validate(spec.fn, spec.binding.signature, given))
+        return Ok(validate(spec.name, spec.binding, given))
     except ParameterTypeError as error:
         return Err(error, error.__traceback__)
 
@@ -116,7 +143,7 @@ def _create(
         name=run.name,
         parent_flow_run=around.run.key if around is not None else None,
         parent=outer.run.key if outer is not None and outer is not around else None,
-        tags=context.spec.run_tags,
+        tags=tags_of(context.spec.run_tags, around),
         parameters=json_text(shown),
         running=running,
     )

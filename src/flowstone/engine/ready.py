@@ -8,21 +8,21 @@ from flowstone.core.context import RunContext
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.states import NOT_READY, PENDING
 from flowstone.engine.attempts import settle
-from flowstone.engine.inputs import Inputs, NotReady
+from flowstone.engine.inputs import Awaited, NotReady
 from flowstone.engine.ops import Env, Ops
 from flowstone.engine.titles import title
 
 
 async def take_inputs(
     context: RunContext,
-    inputs: Inputs,
+    inputs: Awaited,
     ops: Ops,
     env: Env,
 ) -> Outcome:
     """Record the inputs, wait for them; return the arguments with their values."""
     if inputs.by_name:
         env.log.append(inputs.fact(context.run.key))
-    return await inputs.take(ops)
+    return await inputs.take(context, ops)
 
 
 async def name_run(

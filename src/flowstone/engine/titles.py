@@ -6,7 +6,7 @@ from typing import Any
 
 from flowstone.core.binding import parameter_names
 from flowstone.core.context import RunContext
-from flowstone.core.naming import check_name, fill_template
+from flowstone.core.naming import check_name, check_source, fill_template
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.plain import clean_text
 from flowstone.engine.ops import Ops
@@ -27,6 +27,7 @@ async def title(context: RunContext, parameters: dict[str, Any], option: str, op
         if callable(source):
             check_name(name, source, option)
         else:
+            check_source(option, source)  # it may have been assigned since the declaration
             name = fill_template(name, parameters)
     except Exception as error:  # noqa: BLE001  a template runs the user's __format__
         return Err(error)

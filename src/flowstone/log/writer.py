@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from itertools import islice
 from threading import RLock, Thread
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from flowstone.core.ids import id_text
 from flowstone.core.plain import plain
 from flowstone.log import machine
 from flowstone.log.backlog import Backlog
-from flowstone.log.frames import HEADER, MAX_PAYLOAD, frame, seed_of
+from flowstone.log.frames import HEADER, MAX_PAYLOAD, framer, seed_of
 from flowstone.log.records import FORMAT, Continued, Header, Part
 from flowstone.log.segment import MAPPABLE, MappedSegment, PlainSegment
 
@@ -46,7 +47,8 @@ class LogWriter:
     """The log of one process, begun at its first record.
 
     `sync` is `none` (survives the death of the process), `interval` (brought to the disk every
-    200 ms) or `always` (with every record: survives power loss too).
+    200 ms) or `always` (with every record: survives power loss too). `begun` is called when the
+    first segment is there.
     """
 
     def __init__(
@@ -59,11 +61,12 @@ class LogWriter:
         segment_bytes: int = 64 << 20,
         backlog_bytes: int = 64 << 20,
         now: Callable[[], int] = time.time_ns,
+        begun: Callable[[], object] = bool,
     ) -> None:
         self.directory = directory
         self.id = log_id
         self.now = now
-        self._seed = seed_of(log_id)
+        self._frame = framer(seed_of(log_id))
         self._version = version
         self._sync = sync
         self._segment_bytes = segment_bytes
@@ -73,6 +76,7 @@ class LogWriter:
         self._base = 0
         self._numbers: dict[Defined, int] = {}
         self._definitions: list[Defined] = []
+        self._begun = begun
         self._open: dict[bytes, Carried] = {}
         self._lock = RLock()
         self._busy = False
@@ -108,6 +112,13 @@ class LogWriter:
         self.append(fact)
         self._open.pop(run.key, None)
 
+    def open_runs(self, oldest: int, newest: int) -> tuple[int, list[Carried], list[Carried]]:
+        """Return how many runs are open, so many of the oldest and, of the others, the newest."""
+        # Each list is made within one instruction: other threads open and close runs meanwhile.
+        runs, count = self._open.values(), len(self._open)
+        first = list(islice(runs, oldest))
+        return count, first, list(islice(reversed(runs), max(0, min(newest, count - oldest))))
+
     def append(self, fact: Fact | Defined) -> None:
         """Record a fact. Never raises; what cannot be encoded is escaped."""
         try:
@@ -115,9 +126,13 @@ class LogWriter:
         except Exception:  # noqa: BLE001  lone surrogates, integers over 64 bits: whatever it is, escape it
             payload = _encode(plain_fact(fact))
         try:
-            self._put(frame(payload, self._seed))  # which refuses what is over 1 MiB
+            self._put(self._frame(payload))  # which refuses what is over 1 MiB
         except (ValueError, OSError):
             self._append_slowly(payload, is_line=isinstance(fact, LineLogged))
+
+    def open_run(self, key: bytes) -> Carried | None:
+        """Return the open run with that id, None where there is none."""
+        return self._open.get(key)
 
     @property
     def waiting(self) -> int:
@@ -205,7 +220,7 @@ class LogWriter:
 
     def _write(self, payload: bytes) -> None:
         """Write one record, in pieces if it is long, making room as needed. Raises `OSError`."""
-        frames = b"".join(frame(piece, self._seed) for piece in _pieces(payload))
+        frames = b"".join(self._frame(piece) for piece in _pieces(payload))
         if self._put is _refuse:
             self._begin_segment()
         while True:
@@ -241,7 +256,7 @@ class LogWriter:
             if old is not None:
                 self._end(old, number)
             judged = "lock" if locked and is_local else "lease"
-            return frame(_encode(self._header(number, self._base, judged)), self._seed)
+            return self._frame(_encode(self._header(number, self._base, judged)))
 
         segment.begin(header)
         if self._sync == "always":
@@ -256,14 +271,19 @@ class LogWriter:
             # However much that was: a segment takes more than what it repeats.
             segment.limit = max(self._segment_bytes, 2 * segment.held)
         self._put = put
-        if number == 0 and self._sync == "interval":
+        if number > 0:
+            return
+        # Not earlier: while there are two threads, the kernel takes 10 ms to make room for high
+        # descriptors such as the segment's.
+        self._begun()
+        if self._sync == "interval":
             Thread(target=self._sync_forever, name="flowstone-log-sync", daemon=True).start()
 
     def _end(self, old: MappedSegment | PlainSegment, following: int) -> None:
         self._put = _refuse
         self._segment = None
         try:
-            old.end(frame(_encode(Continued(following)), self._seed))
+            old.end(self._frame(_encode(Continued(following))))
         except OSError as error:
             # Without this record the segment is read to its end once it is free: nothing is lost.
             _logger.debug("Segment %s has no last record: %s", old.path, error)
@@ -274,9 +294,9 @@ class LogWriter:
         facts += [run.carried() for run in list(self._open.values())]
         for fact in facts:
             try:
-                one = frame(_encode(fact), self._seed)
+                one = self._frame(_encode(fact))
             except Exception:  # noqa: BLE001  as in `append`
-                one = frame(_encode(plain_fact(fact)), self._seed)
+                one = self._frame(_encode(plain_fact(fact)))
             try:
                 segment.write(one)
             except ValueError:

@@ -6,13 +6,14 @@ import os
 from contextvars import copy_context
 from typing import Any
 
-from flowstone.core.context import current
+from flowstone.core.context import NO_INPUTS, current
 from flowstone.core.declared import DeclaredTask
-from flowstone.drive.awaiting import AWAITING
 from flowstone.drive.loops import Loops
-from flowstone.drive.pool import POOLED, Pool
+from flowstone.drive.pool import Pool
+from flowstone.drive.stories import SUSPENDING
+from flowstone.engine.inputs import Inputs, known_inputs, merged
 from flowstone.engine.ops import Env
-from flowstone.runners.submitted import Call, TaskFuture
+from flowstone.runners.submitted import TaskFuture
 
 
 class _Shared:
@@ -55,11 +56,15 @@ class Threads:
         kwargs: dict[str, Any],
         wait_for: Any,
         env: Env,
+        inputs: Inputs = NO_INPUTS,
     ) -> TaskFuture:
         """Begin a task run's existence, and run it as soon as it can."""
-        ops: Any = AWAITING if spec.isasync else POOLED
-        call = Call(args, kwargs, wait_for, ops, env, copy_context())
-        future = TaskFuture(spec, call, current.get())
+        outer = current.get()
+        if outer is not None and outer.flow is not None and outer.flow.origins:
+            known = known_inputs(outer.flow, spec.binding, args, kwargs, wait_for)
+            inputs = merged(inputs, known)
+        call = (args, kwargs, wait_for, SUSPENDING, env, copy_context(), inputs)
+        future = TaskFuture(spec, call, outer)
         if spec.isasync:
             SHARED.shared_loops().submit(future)
         else:

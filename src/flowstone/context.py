@@ -1,0 +1,206 @@
+"""The run that code belongs to, as an object; tags for a block; the run in other threads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+
+import msgspec
+
+from flowstone.core.context import FlowContext, RunContext, current, tags_around, within
+from flowstone.core.plain import clean_text
+from flowstone.exceptions import MissingContextError
+from flowstone.runtime.attributes import flow_context, task_context, task_parameters
+from flowstone.settings import Settings
+from flowstone.wiring import PROCESS
+
+if TYPE_CHECKING:
+    from flowstone.core.runs import FlowRun, TaskRun
+    from flowstone.flows import Flow
+    from flowstone.tasks import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class FlowRunContext(msgspec.Struct, frozen=True):
+    """A flow run while its body runs; made of what the engine keeps of it."""
+
+    inner: FlowContext
+
+    @staticmethod
+    def get() -> FlowRunContext | None:
+        """Return the nearest flow run around this code, None where there is none."""
+        inner = flow_context()
+        return FlowRunContext(inner) if inner is not None else None
+
+    @property
+    def flow(self) -> Flow[..., Any]:
+        """The flow."""
+        return cast("Flow[..., Any]", self.inner.spec)
+
+    @property
+    def flow_run(self) -> FlowRun:
+        """The run."""
+        return self.inner.run
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the run by name, as its body has them."""
+        return dict(self.inner.run.parameters)
+
+    @property
+    def task_runner(self) -> Any:
+        """The task runner that the flow was given, None where it has the usual one."""
+        return self.inner.spec.task_runner
+
+    @property
+    def log_prints(self) -> bool:
+        """Whether what is printed goes to the run's log."""
+        return self.inner.log_prints
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run was Running first."""
+        return self.inner.run.start_time
+
+
+class TaskRunContext(msgspec.Struct, frozen=True):
+    """A task run while its body runs; made of what the engine keeps of it."""
+
+    inner: RunContext
+
+    @staticmethod
+    def get() -> TaskRunContext | None:
+        """Return the nearest task run around this code, None where there is none."""
+        inner = task_context()
+        return TaskRunContext(inner) if inner is not None else None
+
+    @property
+    def task(self) -> Task[..., Any]:
+        """The task."""
+        return cast("Task[..., Any]", self.inner.spec)
+
+    @property
+    def task_run(self) -> TaskRun:
+        """The run."""
+        run: TaskRun = self.inner.run
+        return run
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the run by name, as its body has them."""
+        return task_parameters(self.inner)
+
+    @property
+    def log_prints(self) -> bool:
+        """Whether what is printed goes to the run's log."""
+        return self.inner.log_prints
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run was Running first."""
+        start: datetime | None = self.inner.run.start_time
+        return start
+
+
+class SettingsContext(msgspec.Struct, frozen=True):
+    """The settings that the runs of this process use."""
+
+    settings: Settings
+
+    @staticmethod
+    def get() -> SettingsContext:
+        """Return the settings of now."""
+        return SettingsContext(PROCESS.settings)
+
+
+def get_run_context() -> FlowRunContext | TaskRunContext:
+    """Return the innermost run around this code: a task's, or a flow's that was called in it.
+
+    Raises `MissingContextError` outside of a run.
+    """
+    inner = current.get()
+    if inner is None:
+        message = (
+            "There is no run around this code. Call it from a function with @flow or @task; in a "
+            "thread of your own, hand it the run with `with_context`."
+        )
+        raise MissingContextError(message)
+    return FlowRunContext(inner) if isinstance(inner, FlowContext) else TaskRunContext(inner)
+
+
+def get_settings_context() -> SettingsContext:
+    """Return the settings that the runs of this process use."""
+    return SettingsContext.get()
+
+
+@contextmanager
+def tags(*new_tags: str) -> Iterator[set[str]]:
+    """Give every run that begins within the block these tags; yield all that are in force.
+
+    Blocks add up. Raises `TypeError` for a tag that is no text.
+    """
+    given: tuple[object, ...] = new_tags
+    for tag in given:
+        if not isinstance(tag, str):
+            message = f"A tag is a text; got {tag!r}. Give each as an argument: tags('a', 'b')."
+            raise TypeError(message)
+    before = tags_around.get()
+    after = {*before, *map(clean_text, new_tags)}
+    tags_around.set(tuple(sorted(after)))
+    try:
+        yield after
+    finally:
+        tags_around.set(before)
+
+
+def with_context(fn: Callable[P, R]) -> Callable[P, R]:
+    """Return the function so that it runs in the run and with the tags of now, on any thread.
+
+    The threads of a `ThreadPoolExecutor` have them anyway. What is returned cannot be sent to
+    another process.
+    """
+    return _WithContext(fn)
+
+
+class _WithContext(Generic[P, R]):
+    """A function with the run and the tags that it is to be called in."""
+
+    def __init__(self, fn: Callable[P, R]) -> None:
+        functools.update_wrapper(self, fn)
+        self._fn = fn
+        self._around = current.get(), tags_around.get()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        with within(*self._around):
+            value = self._fn(*args, **kwargs)
+        if isinstance(value, Coroutine):
+            later: Any = self._await(value)
+            return later  # type: ignore[no-any-return]
+        return value
+
+    async def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with within(*self._around):
+            return await coroutine
+
+    def __reduce__(self) -> Any:
+        message = (
+            f"The run around {self._fn!r} stays in its process, so `with_context` cannot go to "
+            "another one. Give the other process the function itself, or `.submit` a task."
+        )
+        raise TypeError(message)
+
+
+__all__ = [
+    "FlowRunContext",
+    "SettingsContext",
+    "TaskRunContext",
+    "get_run_context",
+    "get_settings_context",
+    "tags",
+    "with_context",
+]

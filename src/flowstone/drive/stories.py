@@ -1,0 +1,132 @@
+"""Stories that suspend: what they ask for, and how they go on.
+
+A submitted run's story hands out its body, and whoever runs it (a worker of a pool, a task of a
+loop) sends it what came of it. What else it waits for gives its thread back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextvars import Context
+from itertools import count
+from typing import Any, Protocol
+
+from flowstone.core.context import RunContext
+from flowstone.core.outcome import Outcome
+from flowstone.core.stopping import STOPS, check_stops
+from flowstone.core.upstream import Waitable
+from flowstone.drive.left_behind import Ticket
+from flowstone.drive.timers import TIMERS
+
+
+class Job(Protocol):
+    """What is submitted: it gives its story when it is begun, and takes the outcome."""
+
+    def begin(self) -> tuple[Coroutine[Any, Any, Outcome], Context] | None:
+        """Return the story and the context to run it in; None where it was withdrawn."""
+
+    def finish(self, outcome: Outcome) -> None:
+        """Take what the story came to."""
+
+
+class Body:
+    """The body of a run, to be run for the story that awaits it."""
+
+    __slots__ = ("args", "context", "kwargs")
+
+    def __init__(self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.context, self.args, self.kwargs = context, args, kwargs
+
+    def __await__(self) -> Generator[Body, Outcome, Outcome]:
+        return (yield self)
+
+
+class Call:
+    """Other user code, to be run for the story that awaits it."""
+
+    __slots__ = ("args", "fn", "kwargs")
+
+    def __init__(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.fn, self.args, self.kwargs = fn, args, kwargs
+
+    def __await__(self) -> Generator[Call, Outcome, Outcome]:
+        return (yield self)
+
+
+class Pause:
+    """A delay or the end of other runs, for which a story waits without a thread."""
+
+    __slots__ = ("context", "runs", "seconds")
+
+    def __init__(self, context: RunContext, runs: Sequence[Waitable], seconds: float) -> None:
+        self.context, self.runs, self.seconds = context, runs, seconds
+
+    def __await__(self) -> Generator[Pause, None, None]:
+        yield self
+        if STOPS.any:
+            check_stops(self.context)
+
+
+class Suspending:
+    """The verbs of a submitted run's story: each suspends it."""
+
+    def body(self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Body:
+        """Hand out the body."""
+        return Body(context, args, kwargs)
+
+    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Hand out other user code."""
+        return Call(fn, args, kwargs)
+
+    def sleep(self, context: RunContext, seconds: float) -> Pause:
+        """Give the thread back for so long."""
+        return Pause(context, (), seconds)
+
+    def wait(
+        self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None
+    ) -> Pause:
+        """Give the thread back until all of these have ended."""
+        # Only flow runs wait with a timeout or whatever happens, and they are not submitted.
+        assert context is not None
+        assert timeout is None
+        return Pause(context, runs, 0.0)
+
+
+SUSPENDING = Suspending()
+
+
+class _Paused(Ticket):
+    """A story that waits; whoever comes first, what it waits for or a stop, lets it go on."""
+
+    __slots__ = ("_resume",)
+
+    def __init__(self, resume: Callable[[], object]) -> None:
+        super().__init__()
+        self._resume = resume
+
+    def interrupt(self) -> None:
+        """Let the story go on, once."""
+        if self.claim():
+            self._resume()
+
+
+def suspend(pause: Pause, resume: Callable[[], object]) -> bool:
+    """Arrange for a story to go on later; False where it can go on at once."""
+    left = [run for run in pause.runs if not run.is_done]
+    if not left and not pause.seconds:
+        return False
+    paused = _Paused(resume)
+    pause.context.reach = paused
+    if pause.seconds:
+        TIMERS.after(pause.seconds, paused.interrupt)
+    ended = count(1)
+
+    def note(_run: Waitable) -> None:
+        if next(ended) == len(left):
+            paused.interrupt()
+
+    for run in left:
+        run.when_done(note)
+    return True

@@ -1,0 +1,48 @@
+"""SIGTERM while a flow run is under way: the run ends, and is recorded, before the process does."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from flowstone.core.context import RunContext
+from flowstone.core.stopping import STOPS, TERMINATED, TerminationSignal
+from flowstone.drive.seats import HERE, Seat
+
+
+def listen(context: RunContext) -> Callable[[], None] | None:
+    """Let SIGTERM end this run; return what stops listening, None where nobody can.
+
+    Stopping hands a signal that came on to whoever listened before: by default the process ends.
+    """
+    seat = HERE.seat
+    if not seat.is_main:
+        return None
+    before = signal.getsignal(signal.SIGTERM)
+    if before is signal.SIG_IGN or before is None:
+        return None
+    heard = False
+
+    def hear(_number: int, _frame: Any) -> None:
+        nonlocal heard
+        heard = True
+        STOPS.any = True
+        context.request = TERMINATED
+        reach = context.reach
+        if reach is not None and not isinstance(reach, Seat):
+            reach.interrupt()
+        elif seat.scope is not None:
+            raise TerminationSignal
+        elif seat.wake is not None:
+            seat.wake()
+
+    def stop_listening() -> None:
+        if signal.getsignal(signal.SIGTERM) is hear:
+            signal.signal(signal.SIGTERM, before)
+        if heard:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, hear)
+    return stop_listening
