@@ -1,13 +1,16 @@
-"""`flowstone flow-run`: flow runs listed, shown, read and deleted."""
+"""`flowstone flow-run`: flow runs listed, shown, read, cancelled and deleted."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from functools import partial
 
+from flowstone.cli.cancelling import FLOW_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.filters import add_filters, filter_of, is_narrowed
+from flowstone.cli.graph import declare_graph, show_graph
 from flowstone.cli.home import home, opened_store
 from flowstone.cli.lines import show_lines
 from flowstone.cli.moments import local, local_in_full, seconds_between
@@ -194,6 +197,18 @@ COMMANDS: dict[str, Command] = {
         "flowstone flow-run logs brave-otter --level WARNING --tail 50",
         _declare_logs,
         _logs,
+    ),
+    "graph": Command(
+        "Draw a flow run: what ran, and what took whose result, as Mermaid or SVG.",
+        "flowstone flow-run graph brave-otter -o otter.svg",
+        declare_graph,
+        show_graph,
+    ),
+    "cancel": Command(
+        "Cancel a flow run: the process that runs it is asked to stop it.",
+        "flowstone flow-run cancel brave-otter --wait",
+        partial(declare_cancel, kind=FLOW_RUN),
+        partial(cancel, kind=FLOW_RUN),
     ),
     "delete": Command(
         "Delete flow runs, with their task runs and log lines.",

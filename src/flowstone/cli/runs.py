@@ -48,7 +48,7 @@ def task_run_object(row: TaskRunRow) -> dict[str, Any]:
 
 def elapsed(row: FlowRunRow | TaskRunRow, now: int) -> str:
     """Return how long a run took, or how long it has been running."""
-    is_running = row.end is None and row.state_type == "RUNNING"
+    is_running = row.end is None and row.state_type in ("RUNNING", "CANCELLING")
     return duration(seconds_between(row.start, now if is_running else row.end))
 
 

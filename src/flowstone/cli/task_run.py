@@ -1,10 +1,12 @@
-"""`flowstone task-run`: task runs listed, shown and read."""
+"""`flowstone task-run`: task runs listed, shown, read and cancelled."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 
+from flowstone.cli.cancelling import TASK_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command
 from flowstone.cli.filters import add_filters, filter_of, is_narrowed
 from flowstone.cli.home import home, opened_store
@@ -154,6 +156,12 @@ COMMANDS: dict[str, Command] = {
         "flowstone task-run logs 0198a1b2-c3d4 --tail 50",
         _declare_logs,
         _logs,
+    ),
+    "cancel": Command(
+        "Cancel one task run: the process that runs it is asked to stop it.",
+        "flowstone task-run cancel 0198a1b2-c3d4 --wait",
+        partial(declare_cancel, kind=TASK_RUN),
+        partial(cancel, kind=TASK_RUN),
     ),
 }
 """The commands of this family, by their second word."""

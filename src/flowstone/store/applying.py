@@ -19,6 +19,7 @@ from flowstone.store import logs
 from flowstone.store.ingest import apply
 from flowstone.store.logs import LogRow
 from flowstone.store.names import Names
+from flowstone.store.requests import cancel_asked, take_requests
 from flowstone.store.segments import LogSeen, Seen
 from flowstone.store.verdicts import mark_died
 
@@ -66,8 +67,10 @@ def advance(
         is_done = is_done or (target is not None and row.applied >= target)
         if time.monotonic() > until:
             break
+    if is_done and log.asked > row.asked:
+        take_requests(connection, log, row)
     if is_done and log.is_alive is False and row.blocked is None and row.ended is None:
-        _end(connection, log, row)
+        _end(connection, log, row, names)
     logs.save(connection, row)
     return Step(is_done, records)
 
@@ -125,8 +128,9 @@ def _goes_on(log: LogSeen, index: int, row: LogRow) -> bool:
     return True
 
 
-def _end(connection: sqlite3.Connection, log: LogSeen, row: LogRow) -> None:
-    """Conclude that the owner is dead: what is open is marked."""
+def _end(connection: sqlite3.Connection, log: LogSeen, row: LogRow, names: Names) -> None:
+    """Conclude that the owner is dead: what it was to cancel is Cancelled, the rest is marked."""
+    cancel_asked(connection, row.ref, names)
     header = log.newest.header
     message = f"The process that ran it (pid {header.pid} on {header.host}) died."
     # Nobody knows when it died: the runs end at its last sign of life.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from flowstone.log.control import control_path
 from flowstone.log.files import DAMAGED, Foreign
 from flowstone.store import logs
 from flowstone.store.applying import advance
@@ -24,6 +25,7 @@ from flowstone.store.database import (
     connect_reader,
     connect_writer,
     last_written,
+    logs_path,
     make_durable,
 )
 from flowstone.store.logs import LogRow
@@ -184,6 +186,9 @@ class _Collection:
             row = logs.row_of(connection, log.id)
             if row is not None:
                 spent += _spent(log, row, logs.damaged_segments(connection, row.ref))
+                if _is_spent(log, row):
+                    # Last of the log's files: who asks now sees from the others that it is over.
+                    spent.append((control_path(logs_path(self.home), log.id), False))
         self.over = []
         if not spent:
             return
@@ -219,7 +224,7 @@ class _Collection:
 
 def _is_applied(log: LogSeen, row: LogRow | None, target: int | None = None) -> bool:
     """Whether the database has a log up to where it was when it was looked at."""
-    if row is None:
+    if row is None or log.asked > row.asked:
         return False
     if row.is_blocked or (row.stopped is not None and row.ended is not None):
         return True

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 
-from flowstone.core.states import CRASHED
 from flowstone.store.statements import ADD_TASK_COUNT, ADD_TASK_HOUR
 
 HOUR = 3_600_000_000_000
@@ -26,10 +25,10 @@ class Counts:
         key = (flow_run, created // HOUR, state)
         self._changes[key] = self._changes.get(key, 0) + runs
 
-    def crash(self, flow_run: bytes | None, created: int, shown: int) -> None:
-        """Count a task run that was shown in a state as Crashed."""
+    def move(self, flow_run: bytes | None, created: int, shown: int, state: int) -> None:
+        """Count a task run that was shown in one state in another."""
         self.add(flow_run, created, shown, -1)
-        self.add(flow_run, created, CRASHED)
+        self.add(flow_run, created, state)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write the changes, in the order of their keys, and begin anew."""

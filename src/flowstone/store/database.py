@@ -137,6 +137,23 @@ def close_writer(connection: sqlite3.Connection, lock: WriterLock) -> None:
         connection.close()
 
 
+@contextlib.contextmanager
+def transaction(home: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection in a transaction that is committed at the end, under the writer's lock.
+
+    Raises `WriterBusy` where the lock cannot be had.
+    """
+    lock = WriterLock(home)
+    with lock.waiting():
+        connection = connect_writer(lock)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        finally:
+            connection.close()  # which takes back what was not committed
+
+
 def connect_reader(home: Path) -> sqlite3.Connection:
     """Open the database to read. Raises `FileNotFoundError` where there is none.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flowstone.core.ids import id_text
 from flowstone.store.counts import Counts
-from flowstone.store.database import WriterLock, close_writer, connect_writer
+from flowstone.store.database import transaction
 from flowstone.store.errors import RunNotFound, RunStillOpen
 from flowstone.store.segments import survey
 
@@ -28,43 +26,18 @@ def delete_flow_run(home: Path, flow_run: bytes) -> int:
 
     Raises `RunNotFound`, and `RunStillOpen` while one of them is open and its owner alive.
     """
-    lock = WriterLock(home)
     deleted = 0
     while True:
-        with lock.waiting(), contextlib.closing(_Connection(lock)) as opened:
-            connection = opened.connection
+        with transaction(home) as connection:
             runs = _below(connection, flow_run)
             if not deleted:
                 _refuse_open(connection, home, runs)
-            with _transaction(connection):
-                done = sum(_delete_task_runs(connection, run) for run in runs)
-                deleted += done
-                if not done:
-                    for run in runs:
-                        _delete_one(connection, run)
-                    return deleted + len(runs)
-
-
-class _Connection:
-    """A connection that writes, closed under the lock that it was opened under."""
-
-    def __init__(self, lock: WriterLock) -> None:
-        self.lock = lock
-        self.connection = connect_writer(lock)
-
-    def close(self) -> None:
-        close_writer(self.connection, self.lock)
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+            done = sum(_delete_task_runs(connection, run) for run in runs)
+            deleted += done
+            if not done:
+                for run in runs:
+                    _delete_one(connection, run)
+                return deleted + len(runs)
 
 
 def _below(connection: sqlite3.Connection, flow_run: bytes) -> list[bytes]:

@@ -23,6 +23,14 @@ _QUERY = """
 # Each in the order of the index that it walks.
 _UPSTREAM = _QUERY.format(other="upstream", one="run", order="edge.name, edge.upstream")
 _DOWNSTREAM = _QUERY.format(other="run", one="upstream", order="edge.run, edge.name")
+_WITHIN = """
+    SELECT edge.run, edge.upstream FROM task_run JOIN edge ON edge.run = task_run.id
+    WHERE task_run.flow_run = :of
+    UNION ALL
+    SELECT edge.run, edge.upstream FROM flow_run JOIN edge ON edge.run = flow_run.id
+    WHERE flow_run.parent_flow_run = :of
+    LIMIT :limit
+"""
 
 
 def upstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
@@ -33,6 +41,16 @@ def upstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[Inp
 def downstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
     """Return the runs that take a run's result; `limit` 0 is all."""
     return [_row(found) for found in connection.execute(_DOWNSTREAM, (run, limit or -1))]
+
+
+def within(
+    connection: sqlite3.Connection, flow_run: bytes, limit: int
+) -> list[tuple[bytes, bytes]]:
+    """Return each run that a flow run called with each run whose result it takes.
+
+    A run that takes one result as several parameters is there as often; `limit` 0 is all.
+    """
+    return connection.execute(_WITHIN, {"of": flow_run, "limit": limit or -1}).fetchall()
 
 
 def counts(connection: sqlite3.Connection, run: bytes) -> tuple[int, int]:

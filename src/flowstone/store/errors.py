@@ -5,6 +5,7 @@ FlowstoneError
     ├── RunNotFound (LookupError)       no run answers to what was asked
     ├── AmbiguousRun (LookupError)      several runs answer to it
     ├── RunStillOpen (RuntimeError)     the run's owner is alive, so it cannot be deleted
+    ├── RunEnded (RuntimeError)         the run is over, so it cannot be cancelled
     ├── NotADatabase                    the file is no database of ours
     ├── NewerDatabase                   a newer Flowstone made the database
     ├── NetworkDatabase                 the database would lie on a network file system
@@ -31,6 +32,10 @@ class AmbiguousRun(StoreError, LookupError):
 
 class RunStillOpen(StoreError, RuntimeError):
     """The run has not ended and the process that runs it is alive; end it first."""
+
+
+class RunEnded(StoreError, RuntimeError):
+    """The run has ended, so there is nothing to cancel."""
 
 
 class NotADatabase(StoreError):

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import msgspec
 
-from flowstone.core.states import DEFAULT_NAMES, MOVES, NOT_READY, PENDING, RUNNING, TERMINAL
+from flowstone.core.states import (
+    DEFAULT_NAMES,
+    FAILED,
+    MOVES,
+    NOT_READY,
+    PENDING,
+    RUNNING,
+    TERMINAL,
+)
 
 DIED = 1
 """The mark of a run whose process died."""
 CLOSED = 2
 """The mark of a run that was open when its flow run ended."""
+ASKED = 3
+"""The mark of an open run that somebody asked to cancel: it stays until the run ends."""
 
 
 class Entry(msgspec.Struct, frozen=True, order=True, array_like=True):
@@ -141,7 +151,9 @@ class Growing:
             self._check(entry)
             entries.append(entry)
             row = self.row
-            row.log, row.mark, row.mark_at, row.mark_message = log, None, None, None
+            row.log = log
+            if row.mark != ASKED or is_end(entry.type, entry.name):
+                row.mark, row.mark_at, row.mark_message = None, None, None
             return
         if any((one.fence, one.sequence) == pair for one in entries):
             return
@@ -163,9 +175,9 @@ class Growing:
         row.fence, row.sequence, row.at = present.fence, present.sequence, present.at
         row.message, row.scheduled = present.message, present.scheduled
         row.created = row.created or entries[0].at
-        row.started = next((one.at for one in entries if one.type == RUNNING), None)
+        row.started = next((one.at for one in entries if one.type in (RUNNING, FAILED)), None)
         row.attempt = self._running() + self.missed
-        row.is_open = int(not is_end(present.type, present.name) and row.mark is None)
+        row.is_open = int(not is_end(present.type, present.name) and row.mark in (None, ASKED))
         earlier = entries[:-1]
         usual = entries_before(None, row.fence, row.sequence, row.created, row.started)
         row.history = None if earlier == usual else _encode(earlier)

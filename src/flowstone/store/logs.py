@@ -10,14 +10,14 @@ from flowstone.log.decoding import UnknownKind, decode
 from flowstone.log.frames import Damage
 from flowstone.log.records import Header
 
-_COLUMNS = "ref, id, applied, last_at, ended, stopped, blocked"
+_COLUMNS = "ref, id, applied, last_at, ended, stopped, blocked, asked"
 
 
 class LogRow(msgspec.Struct):
     """How much of a log is applied: up to the logical offset `applied`, the time `last_at`.
 
     Behind `stopped` nothing may be applied; `blocked` is the kind of a record that this version
-    does not know.
+    does not know. `asked` is how much of the log's control file is.
     """
 
     ref: int
@@ -27,6 +27,7 @@ class LogRow(msgspec.Struct):
     ended: int | None = None
     stopped: int | None = None
     blocked: int | None = None
+    asked: int = 0
 
     @property
     def is_blocked(self) -> bool:
@@ -73,9 +74,9 @@ def begin(connection: sqlite3.Connection, header: Header) -> LogRow:
 def save(connection: sqlite3.Connection, row: LogRow) -> None:
     """Keep how far a log is applied."""
     connection.execute(
-        "UPDATE log SET applied = ?, last_at = ?, ended = ?, stopped = ?, blocked = ? "
+        "UPDATE log SET applied = ?, last_at = ?, ended = ?, stopped = ?, blocked = ?, asked = ? "
         "WHERE ref = ?",
-        (row.applied, row.last_at, row.ended, row.stopped, row.blocked, row.ref),
+        (row.applied, row.last_at, row.ended, row.stopped, row.blocked, row.asked, row.ref),
     )
 
 

@@ -6,13 +6,14 @@ import sqlite3
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from flowstone.core.states import CRASHED, DEFAULT_NAMES, TYPES
+from flowstone.core.states import CANCELLING, CRASHED, DEFAULT_NAMES, TYPES
 from flowstone.store import edges
+from flowstone.store.cancelling import cancel
 from flowstone.store.collector import Collected, collect
 from flowstone.store.database import connect_reader, empty_reader
 from flowstone.store.deleting import delete_flow_run
 from flowstone.store.finding import find
-from flowstone.store.lives import entries_before
+from flowstone.store.lives import ASKED, entries_before
 from flowstone.store.rows import (
     FlowRunRow,
     InputRow,
@@ -128,7 +129,8 @@ class Store:
         ]
         states.append(_state(number, name, at, message))
         if mark is not None:
-            states.append(_state(CRASHED, None, mark_at, mark_message))
+            shown = CANCELLING if mark == ASKED else CRASHED
+            states.append(_state(shown, None, mark_at, mark_message))
         return states
 
     def task_counts(self, flow_run: bytes) -> dict[str, int]:
@@ -149,6 +151,10 @@ class Store:
     def downstream(self, run: bytes, limit: int = 0) -> list[InputRow]:
         """Return the runs that take a run's result, oldest first; `limit` 0 is all."""
         return edges.downstream(self._connection, run, limit)
+
+    def edges_within(self, flow_run: bytes, limit: int = 0) -> list[tuple[bytes, bytes]]:
+        """Return (run, upstream) for the runs that a flow run called itself; `limit` 0 is all."""
+        return edges.within(self._connection, flow_run, limit)
 
     def edge_counts(self, run: bytes) -> tuple[int, int]:
         """Return how many rows `upstream` and `downstream` have for a run."""
@@ -187,6 +193,14 @@ class Store:
         )
         found = [_line(row) for row in rows]
         return found[::-1] if tail else found
+
+    def cancel(self, row: FlowRunRow | TaskRunRow, message: str) -> bool:
+        """Ask the process of a run to cancel it; return whether it is Cancelled already.
+
+        It is where that process is dead. `message` says who asks. Raises `RunEnded` where the run
+        is over, and `OSError` where the request cannot be written.
+        """
+        return cancel(self.home, row, message)
 
     def delete_flow_run(self, flow_run: bytes) -> int:
         """Delete a flow run and everything below it; return how many runs that were.

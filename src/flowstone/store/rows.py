@@ -23,8 +23,8 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """What flow runs and task runs have in common.
 
-    `verdict` says why a run is shown as Crashed that its owner did not say was: `died` or
-    `closed` (by its flow run), else it is None.
+    `verdict` says why a run is shown in a state that its owner did not say: Crashed because the
+    owner `died` or its flow run `closed` it, Cancelling because somebody `asked`; else it is None.
     """
 
     id: bytes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from flowstone.log.control import size_of
 from flowstone.log.decoding import decode
 from flowstone.log.files import Foreign, Segment, is_free, list_segments, segment_name
 from flowstone.log.frames import HEADER, scan, seed_of
@@ -42,12 +43,13 @@ class Seen(msgspec.Struct, frozen=True):
 class LogSeen(msgspec.Struct, frozen=True):
     """A log as it was when it was looked at: its segments in order, and whether its owner is dead.
 
-    `is_alive` is None where neither is proven.
+    `is_alive` is None where neither is proven. `asked` is how many bytes of requests there are.
     """
 
     id: bytes
     segments: list[Seen]
     is_alive: bool | None
+    asked: int
 
     @property
     def newest(self) -> Seen:
@@ -85,7 +87,12 @@ def survey(home: Path) -> Survey:
             logs.setdefault(segment.log, []).append(seen)
     is_local = not logs or mount_of(directory)[1]
     found = [
-        LogSeen(log, parts, _is_alive(directory, parts[-1], boot, is_local=is_local))
+        LogSeen(
+            log,
+            parts,
+            _is_alive(directory, parts[-1], boot, is_local=is_local),
+            size_of(directory, log),  # after the lock: all that a dead owner was asked
+        )
         for log, parts in logs.items()
     ]
     return Survey(found, foreign, boot)

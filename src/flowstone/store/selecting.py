@@ -15,13 +15,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from flowstone.core.states import COMPLETED, TYPES
-from flowstone.store.lives import CLOSED, DIED, is_end
+from flowstone.store.lives import ASKED, CLOSED, DIED, is_end
 from flowstone.store.rows import FlowRunRow, RunFilter, RunRow, TaskRunRow
 
 Row = TypeVar("Row", bound=RunRow)
 UNKNOWN = "(unknown)"
 """Stands for a name that was in a record which is lost."""
-_VERDICTS = {DIED: "died", CLOSED: "closed"}
+_VERDICTS = {DIED: "died", CLOSED: "closed", ASKED: "asked"}
 _COMMON = """
     run.id, run.name, state.type, state.name, run.message, run.created, run.started, run.at,
     run.attempt, run.tags, run.parent, run.scheduled, log.id, run.mark, run.mark_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowstone.core.states import CANCELLING, CRASHED
 from flowstone.store.lives import FlowLife, Life, TaskLife
 
 
@@ -54,7 +55,7 @@ OPEN_PLAIN_TASK_RUNS = """
     SELECT id, flow_run, created, state, fence FROM task_run
     WHERE +log = ? AND id IN ({}) AND is_open = 1 AND state IN (1, 2) AND sequence = state - 1
         AND attempt = sequence AND history IS NULL AND name IS NOT NULL AND message IS NULL
-        AND scheduled IS NULL
+        AND scheduled IS NULL AND mark IS NULL
 """
 START_PLAIN_TASK_RUN = """
     UPDATE task_run SET started = ?, at = ?, state = 2, shown = 2, sequence = 1, attempt = 1
@@ -90,11 +91,19 @@ OPEN_TASK_RUNS_OF_LOG = (
 OPEN_TASK_RUNS_OF_FLOW_RUN = OPEN_TASK_RUNS_OF_LOG + " AND flow_run = ?"
 OPEN_FLOW_RUNS_OF_LOG = "SELECT id FROM flow_run WHERE log = ? AND is_open = 1"
 OPEN_FLOW_RUNS_OF_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND parent_flow_run = ?"
-MARK_TASK_RUN = """
-    UPDATE task_run SET is_open = 0, shown = 6, mark = ?, mark_at = max(at, ?), mark_message = ?
-    WHERE id = ?
-"""
-MARK_FLOW_RUN = """
-    UPDATE flow_run SET is_open = 0, shown = 6, mark = ?, mark_at = max(at, ?), mark_message = ?
-    WHERE id = ?
-"""
+
+
+def _mark(table: str, is_open: int, shown: int) -> str:
+    """Return what puts a mark on a run, given as mark, time, message and the run's id."""
+    return (
+        f"UPDATE {table} SET is_open = {is_open}, shown = {shown}, mark = ?, "  # noqa: S608
+        "mark_at = max(at, ?), mark_message = ? WHERE id = ?"
+    )
+
+
+CRASH_TASK_RUN = _mark("task_run", 0, CRASHED)
+CRASH_FLOW_RUN = _mark("flow_run", 0, CRASHED)
+ASK_TASK_RUN = _mark("task_run", 1, CANCELLING)
+ASK_FLOW_RUN = _mark("flow_run", 1, CANCELLING)
+UNASKED_TASK_RUN = OPEN_TASK_RUNS_OF_LOG + " AND id = ? AND mark IS NULL"
+UNASKED_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND id = ? AND mark IS NULL"

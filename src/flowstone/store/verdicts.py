@@ -1,22 +1,28 @@
-"""The marks beside runs: what is concluded about a run that its owner did not say.
+"""The marks beside runs: what is known of a run that its owner did not say.
 
-A mark shows the run as Crashed. It is no entry in the run's states, and the owner's next record of
-the run takes it away.
+A mark shows the run as Crashed, or as Cancelling. It is no entry in the run's states, and the
+owner's next record of the run takes it away; that somebody asked to cancel it holds until it ends.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
+from flowstone.core.states import CANCELLING, CRASHED
+from flowstone.log.control import CancelAsked
 from flowstone.store.counts import Counts
-from flowstone.store.lives import CLOSED, DIED
+from flowstone.store.lives import ASKED, CLOSED, DIED
 from flowstone.store.statements import (
-    MARK_FLOW_RUN,
-    MARK_TASK_RUN,
+    ASK_FLOW_RUN,
+    ASK_TASK_RUN,
+    CRASH_FLOW_RUN,
+    CRASH_TASK_RUN,
     OPEN_FLOW_RUNS_OF_FLOW_RUN,
     OPEN_FLOW_RUNS_OF_LOG,
     OPEN_TASK_RUNS_OF_FLOW_RUN,
     OPEN_TASK_RUNS_OF_LOG,
+    UNASKED_FLOW_RUN,
+    UNASKED_TASK_RUN,
 )
 
 _CLOSED_MESSAGE = "Its flow run ended while it was open."
@@ -41,17 +47,27 @@ def close_children(connection: sqlite3.Connection, log: int, flow_run: bytes, at
         waiting += [run for (run,) in flows]
 
 
+def mark_asked(connection: sqlite3.Connection, log: int, request: CancelAsked) -> None:
+    """Mark a run that somebody asked to cancel, where it is open and nobody had asked before."""
+    tasks = connection.execute(UNASKED_TASK_RUN, (log, request.run)).fetchall()
+    flows = connection.execute(UNASKED_FLOW_RUN, (log, request.run)).fetchall()
+    _mark(connection, tasks, flows, (ASKED, request.at, request.message))
+
+
 def _mark(
     connection: sqlite3.Connection,
     tasks: list[tuple[bytes, bytes | None, int, int]],
     flows: list[tuple[bytes]],
     mark: tuple[int, int, str],
 ) -> None:
+    is_asked = mark[0] == ASKED
     if tasks:
         counts = Counts()
         for _run, flow_run, created, shown in tasks:
-            counts.crash(flow_run, created, shown)
-        connection.executemany(MARK_TASK_RUN, [(*mark, run) for run, *_ in tasks])
+            counts.move(flow_run, created, shown, CANCELLING if is_asked else CRASHED)
+        statement = ASK_TASK_RUN if is_asked else CRASH_TASK_RUN
+        connection.executemany(statement, [(*mark, run) for run, *_ in tasks])
         counts.write(connection)
     if flows:
-        connection.executemany(MARK_FLOW_RUN, [(*mark, run) for (run,) in flows])
+        statement = ASK_FLOW_RUN if is_asked else CRASH_FLOW_RUN
+        connection.executemany(statement, [(*mark, run) for (run,) in flows])

@@ -17,7 +17,8 @@ CREATE TABLE log (
     last_at INTEGER NOT NULL DEFAULT 0,  -- time of the last record applied: a sign of life
     ended INTEGER,                       -- when its owner was found dead and all was applied
     stopped INTEGER,                     -- logical offset behind which nothing may be applied
-    blocked INTEGER                      -- kind of the record that this version cannot pass
+    blocked INTEGER,                     -- kind of the record that this version cannot pass
+    asked INTEGER NOT NULL DEFAULT 0     -- bytes of its control file that are in this database
 );
 
 CREATE TABLE gap (
