@@ -21,6 +21,7 @@ check: $(READY) ## Lint, format, types, the shape of the house
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/basedpyright
 	@$(BIN)/python -m pytest -q tests/shape
 	@echo "What ruff can mend by itself:"
 	@echo "  $(BIN)/ruff check --fix && $(BIN)/ruff format"
@@ -35,6 +36,7 @@ bench: $(READY) ## Measure against Prefect, in an environment of its own (minute
 faults: $(READY) ## Kill, crowd and fill the disk at full length (minutes)
 	@$(BIN)/python tests/faults/kill_loop.py
 	@$(BIN)/python tests/faults/many_processes.py
+	@$(BIN)/python -m tests.faults.limit_loop
 	@echo "One of them again, longer:"
 	@echo "  $(BIN)/python tests/faults/kill_loop.py --kills 1000"
 

@@ -1,10 +1,12 @@
-"""Kills processes that run flows, at random moments, and looks whether anything seen is missing.
+"""Ends processes that run flows, at random moments, and looks whether anything seen is missing.
 
     python tests/faults/kill_loop.py --kills 200 --kinds submit async-submit
+    python tests/faults/kill_loop.py --kills 100 --signals INT TERM
 
-After each kill: every call and every flow run that its caller saw return is in the store as
-Completed, the flow run that was killed is Crashed and leaves no open task run, the database passes
-its integrity check, and reading needed no help. Ends with 1 where that does not hold, or where the
+A process that is not killed but asked (Ctrl-C, SIGTERM) must be gone within 6 s. After each one:
+every call and every flow run that its caller saw return is in the store as Completed, the flow run
+that was hit is Crashed (or Cancelled) and leaves no open task run, the database passes its
+integrity check, and reading needed no help. Ends with 1 where that does not hold, or where the
 kills were not worth much (too few hit while tasks ran, too few calls seen).
 """
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -29,6 +32,11 @@ from flowstone.store.rows import FlowRunRow, RunFilter
 
 VICTIM = Path(__file__).with_name("victim.py")
 KINDS = ("sync", "async", "submit", "async-submit")
+SIGNALS = ("KILL", "INT", "TERM")
+SOON = 6.0
+"""Seconds within which a process that was asked to end must be gone."""
+GRACE = 0.5
+"""Seconds that most victims give their tasks; each tenth has the usual five."""
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
@@ -44,10 +52,16 @@ class Tally:
     closed: int = 0
     violations: list[str] = field(default_factory=list)
     read_seconds: list[float] = field(default_factory=list)
+    exit_seconds: list[float] = field(default_factory=list)
 
 
 def kill_many(
-    home: Path, kills: int, seed: int, longest: float, kinds: Sequence[str] = KINDS
+    home: Path,
+    kills: int,
+    seed: int,
+    longest: float,
+    kinds: Sequence[str] = KINDS,
+    signals: Sequence[str] = ("KILL",),
 ) -> Tally:
     """Kill that many victims, of each kind in turn, and check after each."""
     tally = Tally()
@@ -56,35 +70,55 @@ def kill_many(
         name = f"victim-{number}"
         seen_file = home.parent / f"{name}.seen"
         kind = kinds[number % len(kinds)]
-        kill_one(home, seen_file, name, kind, chance.uniform(0.0, longest))
+        how = signals[(number // len(kinds)) % len(signals)]
+        grace = GRACE if number % 10 else 5.0
+        victim = start_one(home, seen_file, name, kind, grace)
+        # The start takes most of this; a few kills hit before the first call.
+        time.sleep(0.2 + chance.uniform(0.0, longest))
+        tally.exit_seconds.append(kill_one(home, victim, name, how))
         tally.kills += 1
         before = len(tally.violations)
+        if tally.exit_seconds[-1] > SOON:
+            tally.violations.append(f"{name}: gone {tally.exit_seconds[-1]:.1f} s after {how}")
         check(home, name, read_seen(seen_file), tally)
         seen_file.unlink(missing_ok=True)
         if sys.stderr.isatty() or len(tally.violations) > before:
-            print(f"{name} ({kind}): {tally.seen} calls seen", file=sys.stderr)
+            print(f"{name} ({kind}, {how}): {tally.seen} calls seen", file=sys.stderr)
     return tally
 
 
-def kill_one(home: Path, seen_file: Path, name: str, kind: str, delay: float) -> None:
-    """Start a victim and kill it `delay` seconds after Python started in it."""
-    command = [sys.executable, VICTIM, seen_file, name, kind]
+def start_one(
+    home: Path, seen_file: Path, name: str, kind: str, grace: float
+) -> subprocess.Popen[bytes]:
+    """Start a victim."""
+    home_and_grace = {
+        "FLOWSTONE_HOME": str(home),
+        "FLOWSTONE_FLOWS_STOP_GRACE_SECONDS": str(grace),
+    }
     with (home.parent / "said.txt").open("wb") as said:
-        victim = subprocess.Popen(
-            command,
-            env=os.environ | {"FLOWSTONE_HOME": str(home)},
+        return subprocess.Popen(
+            [sys.executable, VICTIM, seen_file, name, kind],
+            env=os.environ | home_and_grace,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
         )
-        # The start takes most of this; a few kills hit before the first call.
-        time.sleep(0.2 + delay)
-        ended = victim.poll()
-        victim.kill()
-        victim.wait()
+
+
+def kill_one(home: Path, victim: subprocess.Popen[bytes], name: str, how: str) -> float:
+    """Send a victim a signal; return the seconds until it was gone."""
+    ended = victim.poll()
     if ended is not None:
         text = (home.parent / "said.txt").read_text(errors="replace")
         raise RuntimeError(f"the victim {name} ended by itself ({ended}): {text[-3000:]}")
+    started = time.monotonic()
+    victim.send_signal(signal.Signals[f"SIG{how}"])
+    try:
+        victim.wait(timeout=2 * SOON)
+    except subprocess.TimeoutExpired:
+        victim.kill()
+        victim.wait()
+    return time.monotonic() - started
 
 
 def read_seen(path: Path) -> dict[str, set[str]]:
@@ -136,7 +170,7 @@ def check_flow_run(store: Store, row: FlowRunRow, seen: set[str], tally: Tally) 
         say(f"{row.name}: open task runs: {open_tasks[:5]}")
     if "end" in seen and row.state_type != "COMPLETED":
         say(f"{row.name}: was seen to end, and is {row.state_name}")
-    if row.state_type not in {"COMPLETED", "CRASHED"}:
+    if row.state_type not in {"COMPLETED", "CRASHED", "CANCELLED"}:
         say(f"{row.name}: its process is dead, and it is {row.state_name}")
     tally.crashed += row.state_type == "CRASHED"
     tally.closed += sum(one.state_type == "CRASHED" for one in tasks)
@@ -163,6 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of victims")
+    parser.add_argument("--signals", nargs="+", choices=SIGNALS, default=("KILL",))
     parser.add_argument("--seed", type=int, default=None, help="to see the same moments again")
     parser.add_argument("--longest", type=float, default=1.5, help="seconds of tasks before a kill")
     parser.add_argument("--least-seen", type=int, help="calls that must be seen (500 a kill)")
@@ -172,11 +207,16 @@ def main() -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="flowstone-kills-") as folder:
         tally = kill_many(
-            Path(folder) / "home", options.kills, seed, options.longest, options.kinds
+            Path(folder) / "home",
+            options.kills,
+            seed,
+            options.longest,
+            options.kinds,
+            options.signals,
         )
         left = left_over(Path(folder) / "home")
     seconds = time.monotonic() - started
-    reads = sorted(tally.read_seconds)
+    reads, exits = sorted(tally.read_seconds), sorted(tally.exit_seconds)
     print(
         f"kills {tally.kills}, of them while tasks ran {tally.hits} (seed {seed}, {seconds:.0f} s)"
     )
@@ -184,6 +224,7 @@ def main() -> int:
     print(f"flow runs marked Crashed {tally.crashed}, task runs {tally.closed}", end="")
     print(f"; log files left behind {len(left)}")
     print(f"reading after a kill: median {reads[len(reads) // 2]:.3f} s, most {reads[-1]:.3f} s")
+    print(f"gone after a signal: median {exits[len(exits) // 2]:.3f} s, most {exits[-1]:.3f} s")
     print(f"violations {len(tally.violations)}")
     for violation in tally.violations[:50]:
         print(f"  {violation}")

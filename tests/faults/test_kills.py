@@ -20,6 +20,16 @@ def test_a_killed_run_keeps_every_result_its_caller_saw(tmp_path):
     assert left_over(home) == []
 
 
+@pytest.mark.timeout(60)
+def test_a_run_that_is_asked_to_end_is_closed_and_gone_in_time(tmp_path):
+    home = tmp_path / "home"
+    seed = random.randrange(1 << 32)
+    tally = kill_many(home, kills=8, seed=seed, longest=0.6, signals=("INT", "TERM"))
+    assert tally.violations == []
+    assert tally.seen > 0
+    assert left_over(home) == []
+
+
 def test_a_call_that_the_store_has_not_is_found(tmp_path):
     tally = Tally()
     check(tmp_path / "home", "victim-0", {"victim-0-0": {"0", "1"}}, tally)

@@ -1,0 +1,114 @@
+"""What the two families of limits share: the home's limits, and how one is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from flowstone.cli.command import CommandError
+from flowstone.cli.home import home
+from flowstone.cli.moments import iso, local, local_in_full
+from flowstone.cli.output import print_fields, print_table
+from flowstone.cli.table import Column, Row
+from flowstone.drive.limits.definitions import Definitions, Usage
+from flowstone.drive.limits.files import Holder
+from flowstone.drive.limits.local import local_limits
+from flowstone.exceptions import LimitExists, LimitNotFound
+
+_HOLDERS = (
+    Column(title="SLOT", right=True),
+    Column(title="PROCESS", right=True),
+    Column(title="SINCE"),
+    Column(title="HOLDER", least=12, drop=1),
+)
+
+
+@contextmanager
+def opened_limits() -> Iterator[Definitions]:
+    """Give the limits of the home; what goes wrong with them becomes a `CommandError`."""
+    directory = os.path.join(home(), "limits")
+    try:
+        yield local_limits(directory).definitions
+    except (LimitExists, LimitNotFound, ValueError, TimeoutError) as error:
+        raise CommandError(str(error)) from error
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = (
+            f"could not use the limits in {directory}: {error}. Check that it can be read and "
+            "written, or set FLOWSTONE_HOME to another directory."
+        )
+        raise CommandError(message) from error
+
+
+def limit_object(usage: Usage) -> dict[str, Any]:
+    """Return a limit as JSON has it."""
+    limit = usage.limit
+    return {
+        "id": str(UUID(bytes=limit.id)),
+        "name": limit.name,
+        "limit": limit.limit,
+        "active": limit.active,
+        "active_slots": usage.used,
+        "waiting": usage.waiting,
+        "slot_decay_per_second": limit.slot_decay_per_second,
+        "level": usage.level,
+        "created": iso(limit.created),
+        "updated": iso(limit.updated),
+        "holders": [_holder_object(one) for one in usage.holders],
+    }
+
+
+def print_limit(usage: Usage, title: str, name: str) -> None:
+    """Print a limit as a block of text, and who holds its slots."""
+    limit = usage.limit
+    print_fields(
+        [
+            (title, name),
+            ("ID", str(UUID(bytes=limit.id))),
+            ("Limit", str(limit.limit)),
+            ("Active", active_text(usage)),
+            ("In use", str(usage.used)),
+            ("Waiting", str(usage.waiting)),
+            ("Decay", decay_text(usage)),
+            ("Level", level_text(usage)),
+            ("Created", local_in_full(limit.created)),
+            ("Updated", local_in_full(limit.updated)),
+        ]
+    )
+    if usage.holders:
+        print()
+        print_table(_HOLDERS, [Row(_holder_cells(one)) for one in usage.holders])
+
+
+def active_text(usage: Usage) -> str:
+    """Return whether a limit is enforced, in a word."""
+    return "yes" if usage.limit.active else "no"
+
+
+def decay_text(usage: Usage) -> str:
+    """Return how many slots become free each second, for a rate."""
+    decay = usage.limit.slot_decay_per_second
+    return f"{decay:g}/s" if decay else ""
+
+
+def level_text(usage: Usage) -> str:
+    """Return how many slots of a rate are used up now."""
+    return f"{usage.level:.1f} of {usage.limit.limit}" if usage.limit.slot_decay_per_second else ""
+
+
+def _holder_object(holder: Holder) -> dict[str, Any]:
+    return {
+        "slot": holder.slot,
+        "pid": holder.pid or None,
+        "since": iso(holder.since),
+        "holder": holder.label,
+    }
+
+
+def _holder_cells(holder: Holder) -> tuple[str, ...]:
+    pid = str(holder.pid) if holder.pid else "?"
+    return str(holder.slot), pid, local(holder.since), holder.label

@@ -1,0 +1,106 @@
+"""What the two faces of limits have in common: all but how they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flowstone.core.context import current
+from flowstone.core.runs import TaskRun
+from flowstone.drive.limits.requests import Request
+from flowstone.drive.seats import Lowered
+from flowstone.exceptions import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
+from flowstone.logging import get_run_logger
+from flowstone.wiring import PROCESS
+
+_SOON = 1.0
+"""Seconds of waiting that are not worth a line."""
+_RETRY = 1.0
+"""Seconds that one of `max_retries` stands for; here nobody asks again, one stands in a queue."""
+
+Names = str | Iterable[str] | None
+
+
+class Asking:
+    """A request of user code: asked for, waited for so long, released.
+
+    `steps` are the times to wait, in seconds, before `waited` says what comes of it.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        occupy: int,
+        *,
+        strict: bool,
+        timeout_seconds: float | None,
+        max_retries: int | None = None,
+        holder: Any = None,
+        is_rate: bool = False,
+    ) -> None:
+        if occupy < 1:
+            message = f"`occupy` is the number of slots to take, 1 or more; got {occupy}."
+            raise ConcurrencySlotAcquisitionError(message)
+        listed = (names,) if names and isinstance(names, str) else tuple(names or ())
+        label = _label() if holder is None else str(holder)
+        self.request = Request(listed, occupy, is_rate=is_rate, label=label)
+        self._strict = strict
+        self._timeout = timeout_seconds
+        self._retries = max_retries
+        self._limits = PROCESS.limits.limiter
+
+    def ask(self) -> list[float | None]:
+        """Ask; return the times to wait, one after the other, none where there is nothing to."""
+        with Lowered():
+            self._limits.ask(self.request)
+        if self.request.missing:
+            self._say_missing()
+        if self.request.is_done:
+            return []
+        times = [self._timeout, None if self._retries is None else self._retries * _RETRY]
+        longest = min((time for time in times if time is not None), default=None)
+        if longest is not None and longest <= _SOON:
+            return [longest]
+        return [_SOON, None if longest is None else longest - _SOON]
+
+    def say_queued(self) -> None:
+        """Tell people what is waited for."""
+        waiting_for = self._limits.waiting_for(self.request)
+        if waiting_for:
+            get_run_logger().info("Queued: %s", waiting_for)
+
+    def conclude(self) -> None:
+        """Raise why there are no slots, where there are none."""
+        request = self.request
+        waiting_for = self._limits.waiting_for(request)
+        if not waiting_for:
+            if request.error is not None:
+                raise request.error
+            return
+        if self._timeout is None or (
+            self._retries is not None and self._retries * _RETRY < self._timeout
+        ):
+            message = f"No slot after {self._retries} retries, each a second: {waiting_for}."
+            raise ConcurrencySlotAcquisitionError(message)
+        message = f"No slot within {self._timeout:g} second(s): {waiting_for}."
+        raise AcquireConcurrencySlotTimeoutError(message)
+
+    def release(self) -> None:
+        """Free what was had, or wait for it no longer."""
+        with Lowered():
+            self._limits.release(self.request)
+
+    def _say_missing(self) -> None:
+        names = ", ".join(map(repr, self.request.missing))
+        message = f"There is no limit {names}. Make it: flowstone gcl create NAME --limit N"
+        if self._strict:
+            raise ConcurrencySlotAcquisitionError(message)
+        get_run_logger().warning("%s. Going on without it.", message)
+
+
+def _label() -> str:
+    context = current.get()
+    if context is None:
+        return ""
+    kind = "task run" if isinstance(context.run, TaskRun) else "flow run"
+    return f"{kind} {context.run.name}"
