@@ -67,7 +67,7 @@ def _text(one: Described) -> str:
     if one.name == "logging.level":
         return str(logging.getLevelName(one.value))
     if one.value is None:
-        return "(by terminal)"
+        return "(by command)" if one.name == "live" else "(by terminal)"
     if isinstance(one.value, bool):
         return str(one.value).lower()
     if isinstance(one.value, tuple):

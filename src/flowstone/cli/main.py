@@ -23,9 +23,11 @@ from flowstone.settings import SettingsError
 
 FAMILIES = {
     "run": "Run a flow that lies in a file.",
-    "flow-run": "Look at flow runs: ls, inspect, logs, delete.",
-    "task-run": "Look at task runs: ls, inspect, logs.",
+    "flow-run": "Look at flow runs, or end them: ls, inspect, logs, graph, cancel, delete.",
+    "task-run": "Look at task runs, or end them: ls, inspect, logs, cancel.",
     "log": "Look at the logs that runs are recorded in: status.",
+    "gcl": "Global limits: create, ls, inspect, update, enable, disable, delete.",
+    "concurrency-limit": "Limits of tags: create, ls, inspect, reset, delete.",
     "config": "Look at the settings: view.",
     "version": "Show the versions in use.",
 }

@@ -28,6 +28,7 @@ _MACHINERY = (
 
 
 def _run(arguments: Arguments) -> int:
+    _choose_live(arguments.live)
     try:
         flow = load_flow(arguments.target)
     except CommandError:
@@ -44,6 +45,14 @@ def _run(arguments: Arguments) -> int:
             print(user_traceback(error), file=sys.stderr)
         return 1
     return 0
+
+
+def _choose_live(asked: bool | None) -> None:  # noqa: FBT001  an option, as argparse has it
+    """Show runs as they go on, unless the command's options or the settings say no."""
+    settings = PROCESS.settings
+    if settings.live is None or asked is not None:
+        live = True if asked is None else asked
+        PROCESS.restart(msgspec.structs.replace(settings, live=live))
 
 
 def _without_import_machinery(error: Exception) -> Exception:
@@ -116,6 +125,14 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="a parameter; its value is read as JSON, else taken as text (repeat for more)",
+    )
+    parser.add_argument(
+        "--no-live",
+        dest="live",
+        action="store_const",
+        const=False,
+        help="print plain lines only; without it a run of more than a second shows its progress "
+        "at the bottom of the terminal",
     )
 
 
