@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from typing import Any, assert_type
 
-from flowstone import Flow, State, Task, flow, get_run_logger, task
+from flowstone import (
+    Flow,
+    State,
+    Task,
+    allow_failure,
+    flow,
+    get_run_logger,
+    runtime,
+    tags,
+    task,
+    unmapped,
+)
+from flowstone.context import FlowRunContext, TaskRunContext, get_run_context, with_context
+from flowstone.exceptions import FlowstoneError, PrefectException
+from flowstone.futures import FutureList, PrefectFuture, TaskFuture, as_completed
+from flowstone.states import Completed
+from flowstone.task_runners import ConcurrentTaskRunner, ThreadPoolTaskRunner
 from flowstone.tasks import exponential_backoff
 
 
@@ -50,18 +66,109 @@ def on_end(task: Task[..., Any], run: Any, state: State) -> None: ...
 assert_type(bare.fn(1), float)
 assert_type(plain_flow(), list[str])
 assert_type(plain_flow.with_options(name="b")(2), list[str])
-a_coroutine = assert_type(async_flow(), Coroutine[Any, Any, int])
+a_coroutine: Coroutine[Any, Any, int] = async_flow()
 assert_type(task(len, name="length")([1]), int)
 made: Callable[[int], str] = with_options
 a_flow: Flow[..., float] = flow(bare.fn)
 task(on_completion=[on_end])
 
-assert_type(bare(1, return_state=True), State)
-a_state = assert_type(later(1, return_state=True), Coroutine[Any, Any, State])
-assert_type(plain_flow(return_state=True), State)
+assert_type(bare(1, return_state=True), State[float])
+assert_type(bare(1, wait_for=[]), float)
+a_state = assert_type(later(1, return_state=True), Coroutine[Any, Any, State[bytes]])
+assert_type(plain_flow(return_state=True), State[list[str]])
+a_flow_state = assert_type(async_flow(return_state=True), Coroutine[Any, Any, State[int]])
+
+
+# States
+assert_type(bare(1, return_state=True).result(), float)
+assert_type(bare(1, return_state=True).result(raise_on_failure=False), Any)
+unsaid: State = Completed(data=1)
+assert_type(unsaid.result(), Any)
+
+
+async def asks_later() -> None:
+    assert_type(await (await later(1, return_state=True)).aresult(), bytes)
+
+
+# Futures: a future, a state or an annotation may stand for any argument.
+one = assert_type(with_options.submit(1), TaskFuture[str])
+assert_type(one.result(), str)
+assert_type(one.result(timeout=1), str)
+assert_type(one.result(raise_on_failure=False), Any)
+assert_type(one.state, State[str])
+assert_type(with_options.submit(one, wait_for=[one]), TaskFuture[str])
+assert_type(with_options.submit(1, return_state=True), State[str])
+assert_type(later.submit(1), TaskFuture[bytes])
+assert_type(later.submit(allow_failure(one)).result(), bytes)
+assert_type(later.submit(1, return_state=True), State[bytes])
+
+many = assert_type(with_options.map([1, 2]), FutureList[str])
+assert_type(many.result(), list[str])
+assert_type(many[0], TaskFuture[str])
+assert_type([future.result() for future in as_completed(many)], list[str])
+assert_type(with_options.map([1], return_state=True), list[State[str]])
+assert_type(later.map([1], y=unmapped(2)).result(), list[bytes])
+assert_type(later.map([1], return_state=True), list[State[bytes]])
+bare_future: TaskFuture = one
+bare_list: FutureList = many
+
+
+# Generators: a submitted one gives the list of its values.
+def counts(n: int) -> Generator[int, None, str]:
+    yield n
+    return "end"
+
+
+async def counts_later(n: int) -> AsyncGenerator[float, None]:
+    yield n
+
+
+count = task(counts)
+count_later = task(counts_later)
+assert_type(count(1), Generator[int, None, str])
+a_generator = assert_type(count_later(1), AsyncGenerator[float, None])
+assert_type(count.submit(1), TaskFuture[list[int]])
+assert_type(count_later.submit(1).result(), list[float])
+assert_type(count.map([1]).result(), list[list[int]])
+assert_type(count_later.map([1], return_state=True), list[State[list[float]]])
+
+
+# The run around the code
+with tags("a", "b") as in_force:
+    assert_type(in_force, set[str])
+assert_type(runtime.flow_run.name, str | None)
+assert_type(runtime.task_run.run_count, int)
+assert_type(get_run_context(), FlowRunContext | TaskRunContext)
+assert_type(with_context(bare.fn)(1, y="a"), float)
+no_such_name = runtime.flow_run.nmae  # type: ignore[attr-defined]
+
+# Old names
+an_old_future: PrefectFuture[str] = one
+an_old_runner: ThreadPoolTaskRunner = ConcurrentTaskRunner()
+an_old_error: type[FlowstoneError] = PrefectException
 
 bare("x")  # type: ignore[call-overload]
 bare(1, z=3)  # type: ignore[call-overload]
 task(retires=3)  # type: ignore[call-overload]
 flow(retries="3")  # type: ignore[call-overload]
 with_options.with_options(retries="x")  # type: ignore[arg-type]
+
+
+# Methods: the instance is bound, on the class it is the first argument.
+class Holder:
+    @task
+    def load(self, x: int) -> str:
+        return str(x)
+
+    @flow
+    async def run(self, x: int) -> bytes:
+        return bytes(x)
+
+
+assert_type(Holder().load(1), str)
+assert_type(Holder().load.submit(1), TaskFuture[str])
+assert_type(Holder().load.map([1]), FutureList[str])
+assert_type(Holder().load.with_options(name="b")(1), str)
+assert_type(Holder.load(Holder(), 1), str)
+a_method_run = assert_type(Holder().run(1), Coroutine[Any, Any, bytes])
+Holder().load("x")  # type: ignore[call-overload]

@@ -1,0 +1,7 @@
+"""There are no blocks here, as `flowstone.blocks` says."""
+
+from __future__ import annotations
+
+from flowstone.old_names import stand_ins
+
+__getattr__ = stand_ins(__name__)
