@@ -21,6 +21,8 @@ from flowstone import flow, task
 from flowstone.store.queries import open_store
 from flowstone.store.rows import RunFilter
 
+import memory
+
 SAMPLES = 20
 BUILD = Path(__file__).parent.parent / "build"
 
@@ -33,31 +35,21 @@ def same(n):  # type: ignore[no-untyped-def]
 @flow(name="million")
 def many_calls(calls):  # type: ignore[no-untyped-def]
     """Call a task many times; return the bytes of memory as they were from time to time."""
-    memory = []
+    samples = []
     for n in range(calls):
         if same(n) != n:
             raise AssertionError(f"call {n} returned something else")
         if n % (calls // SAMPLES) == 0:
-            memory.append(resident())
-    return [*memory, resident()]
-
-
-def resident() -> int:
-    """Return the bytes of memory of its own that this process has in use (Linux).
-
-    Pages of the mapped log belong to the page cache, and are left out. `/proc/self/statm` would be
-    too coarse: the kernel keeps its counts in batches.
-    """
-    with open("/proc/self/smaps_rollup", encoding="ascii") as file:
-        return next(int(line.split()[1]) << 10 for line in file if line.startswith("Anonymous:"))
+            samples.append(memory.resident())
+    return [*samples, memory.resident()]
 
 
 def make_calls(calls: int) -> None:
     """Make the calls, and print the figures as JSON."""
     started = time.perf_counter()
-    memory = many_calls(calls)
+    samples = many_calls(calls)
     seconds = time.perf_counter() - started
-    print(json.dumps({"memory": memory, "seconds": seconds}))
+    print(json.dumps({"memory": samples, "seconds": seconds}))
 
 
 def measure(calls: int, folder: Path) -> dict[str, Any]:
@@ -81,15 +73,15 @@ def measure(calls: int, folder: Path) -> dict[str, Any]:
     with open_store(home) as store:
         run = store.flow_runs(RunFilter(flow="million"))[0]
         counts = store.task_counts(run.id)
-    memory = seen["memory"]
+    samples = seen["memory"]
     return {
         "calls": calls,
         "in_store": counts,
         "seconds": seen["seconds"],
         "microseconds_a_call": seen["seconds"] / calls * 1e6,
-        "memory_after_a_tenth": memory[2],
-        "memory_at_the_end": memory[-1],
-        "memory_samples": memory,
+        "memory_after_a_tenth": samples[2],
+        "memory_at_the_end": samples[-1],
+        "memory_samples": samples,
         "segments": len(segments),
         "log_bytes": log_bytes,
         "log_bytes_a_call": log_bytes / calls,
