@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 
 
@@ -87,3 +89,25 @@ class opaque(Annotation[T]):  # noqa: N801
     """A future is resolved, but its result is not looked into."""
 
     __slots__ = ()
+
+
+class freeze(Annotation[T]):  # noqa: N801
+    """A parameter that is to be kept for later runs. Raises `ValueError` for what is no JSON."""
+
+    __slots__ = ()
+
+    def __new__(cls, value: T) -> freeze[T]:
+        try:
+            msgspec.json.encode(value)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            message = f"A frozen value must be JSON serializable, and this is not: {error}"
+            raise ValueError(message) from error
+        return super().__new__(cls, value)  # type: ignore[return-value]
+
+    def unfreeze(self) -> T:
+        """Return the value itself."""
+        return self.value
+
+
+class NotSet:
+    """Stands for a value that was not given, where None is one."""

@@ -40,10 +40,10 @@ class Declaration(Generic[P, R_co]):
         self._options = options = {name: _kept(value) for name, value in options.items()}
         self.isclassmethod = isinstance(fn, classmethod)
         self.isstaticmethod = isinstance(fn, staticmethod)
-        if isinstance(fn, (classmethod, staticmethod)):
-            fn = fn.__func__
-        check_function(fn)
         wrapper: Any = self
+        if self.isclassmethod or self.isstaticmethod:
+            fn = wrapped_method(fn)
+        check_function(fn)
         functools.update_wrapper(wrapper, fn)
         self.fn = fn
         self.ismethod = False  # until it stands in a class
@@ -307,6 +307,11 @@ def check_timeout(seconds: Any) -> float | None:
 def expect_prints() -> None:
     """Make sure that what is printed can be sent to a run's log; only programs that ask pay."""
     import_module("flowstone.drive.capture").redirect_print()
+
+
+def wrapped_method(method: Any) -> Any:
+    """Return the function of a classmethod or staticmethod."""
+    return method.__func__
 
 
 def takes_instance(fn: Callable[..., Any]) -> bool:

@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 from flowstone.core.context import current
-from flowstone.core.inputs import Upstreams, find
+from flowstone.core.inputs import Upstreams, find, resolve
 from flowstone.core.outcome import Err
+from flowstone.core.upstream import Upstream
 from flowstone.core.value import V
 from flowstone.drive.waiting import Pause, wait_all
-from flowstone.engine.inputs import to_states
+from flowstone.engine.inputs import to_states, value_of
 from flowstone.runners.submitted import TaskFuture
 
 F = TypeVar("F", bound=TaskFuture)
@@ -100,20 +101,36 @@ def as_completed(futures: Iterable[F], timeout: float | None = None) -> Iterator
 
 def resolve_futures_to_states(expr: Any) -> Any:
     """Return a value with the final states of the futures in it, waiting for them."""
+    _wait_for_all(expr)
+    return to_states(expr)
+
+
+def resolve_futures_to_results(expr: Any) -> Any:
+    """Return a value with the results of the futures in it, waiting for them.
+
+    Raises `UpstreamTaskError` where a run did not complete; its exception is the cause.
+    """
+    _wait_for_all(expr)
+    return resolve(expr, value_of, (Upstream,))
+
+
+def _wait_for_all(expr: Any) -> None:
     sources = [found.source for found in find(expr) if isinstance(found.source, TaskFuture)]
     wait_all(sources, None, current.get())
-    return to_states(expr)
 
 
 def _next_of(ended: SimpleQueue[F | None], deadline: float | None) -> F:
     """Return the next future that ends. Raises `Empty` at the deadline."""
     try:
-        return cast("F", ended.get_nowait())
+        found = ended.get_nowait()
     except Empty:
+        found = None
+    wake: Callable[[], object] = lambda: ended.put(None)  # noqa: E731
+    while found is None:  # also where it is woken for another run on this thread
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        wake: Callable[[], object] = lambda: ended.put(None)  # noqa: E731
-        with Pause(current.get(), wake):  # where it is woken, it raises at the end
-            return cast("F", ended.get(timeout=left))
+        with Pause(current.get(), wake):
+            found = ended.get(timeout=left)
+    return found
 
 
 def _holds(future: TaskFuture, error: BaseException) -> bool:
@@ -143,6 +160,7 @@ __all__ = [
     "FutureList",
     "TaskFuture",
     "as_completed",
+    "resolve_futures_to_results",
     "resolve_futures_to_states",
     "wait",
 ]

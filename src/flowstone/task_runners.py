@@ -88,6 +88,9 @@ class ThreadPoolTaskRunner:
             self._threads.close()
             self._threads = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_threads": None, "_futures": set()}  # it has not begun elsewhere
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self)["max_workers"] == vars(other)["max_workers"]
 

@@ -170,5 +170,5 @@ assert_type(Holder().load.submit(1), TaskFuture[str])
 assert_type(Holder().load.map([1]), FutureList[str])
 assert_type(Holder().load.with_options(name="b")(1), str)
 assert_type(Holder.load(Holder(), 1), str)
-a_method_run = assert_type(Holder().run(1), Coroutine[Any, Any, bytes])
+a_method_run: Coroutine[Any, Any, bytes] = Holder().run(1)
 Holder().load("x")  # type: ignore[call-overload]

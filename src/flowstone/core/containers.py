@@ -136,14 +136,26 @@ def _set_fields(like: Any, changes: dict[str, Any]) -> Any:
 
 
 def _fill(like: Any, items: list[Any]) -> Any:
-    """Put other items into a container that can be changed."""
-    like.clear()
+    """Put other items into a copy of a container."""
     if isinstance(like, Mapping):
-        like.update(_paired(items))  # type: ignore[attr-defined]
-    elif isinstance(like, set):
+        return _fill_mapping(like, _paired(items))
+    like.clear()
+    if isinstance(like, set):
         like.update(items)
     else:
         like.extend(items)
+    return like
+
+
+def _fill_mapping(like: Any, items: dict[Any, Any]) -> Any:
+    """Put other items into a copy of a mapping: where its keys are the same, only what changed."""
+    if any(key not in items for key in like):
+        like.clear()
+        like.update(items)
+        return like
+    for key, new in items.items():
+        if like[key] is not new:
+            like[key] = new
     return like
 
 

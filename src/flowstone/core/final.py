@@ -8,6 +8,8 @@ Failed.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from flowstone.annotations import Annotation
@@ -36,7 +38,10 @@ def outcome_of(value: Any, state: State) -> Outcome:
     """
     if state.is_completed():
         return Ok(state.data if value is state else value)
-    return Err(exception_of(state))
+    try:
+        return Err(exception_of(state))
+    except (TypeError, ValueError) as error:  # its data is no exception, and this says so
+        return Err(error)
 
 
 def state_after(run: Any, outcome: Outcome) -> State:
@@ -49,17 +54,64 @@ def state_after(run: Any, outcome: Outcome) -> State:
     return state
 
 
+class StateGroup:
+    """How many states of each type there are among some."""
+
+    def __init__(self, states: Iterable[State]) -> None:
+        self.states = list(states)
+        self.type_counts = Counter(state.type for state in self.states)
+        self.total_count = len(self.states)
+        self.final_count = sum(state.is_final() for state in self.states)
+        self.not_final_count = self.total_count - self.final_count
+        self.cancelled_count = self.type_counts[StateType.CANCELLED]
+        self.paused_count = self.type_counts[StateType.PAUSED]
+
+    @property
+    def fail_count(self) -> int:
+        """How many have failed or crashed."""
+        return self.type_counts[StateType.FAILED] + self.type_counts[StateType.CRASHED]
+
+    def all_completed(self) -> bool:
+        """Whether all are completed."""
+        return self.type_counts[StateType.COMPLETED] == self.total_count
+
+    def all_final(self) -> bool:
+        """Whether all have ended."""
+        return self.not_final_count == 0
+
+    def any_cancelled(self) -> bool:
+        """Whether one is cancelled."""
+        return self.cancelled_count > 0
+
+    def any_failed(self) -> bool:
+        """Whether one has failed or crashed."""
+        return self.fail_count > 0
+
+    def any_paused(self) -> bool:
+        """Whether one is paused."""
+        return self.paused_count > 0
+
+    def counts_message(self) -> str:
+        """Return the counts as text: `total=3, COMPLETED=2, FAILED=1`."""
+        counts = {kind.value: count for kind, count in self.type_counts.items() if count}
+        if self.not_final_count:
+            counts = {"not_final": self.not_final_count, **counts}
+        return ", ".join(f"{name}={n}" for name, n in {"total": self.total_count, **counts}.items())
+
+
 def _sum_up(states: list[State]) -> State:
-    total = len(states)
-    failed = next((state for state in states if not state.is_completed()), None)
-    if failed is None:
+    group = StateGroup(states)
+    total = group.total_count
+    if group.all_completed():
         return State(StateType.COMPLETED, message="All states completed.", data=states)
-    for kind, verb in ((StateType.CANCELLED, "cancelled"), (StateType.PAUSED, "paused")):
-        if hits := sum(state.type is kind for state in states):
-            return State(kind, message=f"{hits}/{total} states {verb}.", data=states)
-    open_states = sum(not state.is_final() for state in states)
-    if open_states:
-        message = f"{open_states}/{total} states are not final."
+    if group.any_cancelled():
+        message = f"{group.cancelled_count}/{total} states cancelled."
+        return State(StateType.CANCELLED, message=message, data=states)
+    if group.any_paused():
+        message = f"{group.paused_count}/{total} states paused."
+        return State(StateType.PAUSED, message=message, data=states)
+    if group.any_failed():
+        message = f"{group.fail_count}/{total} states failed."
     else:
-        message = f"{sum(not state.is_completed() for state in states)}/{total} states failed."
+        message = f"{group.not_final_count}/{total} states are not final."
     return State(StateType.FAILED, message=message, data=states)

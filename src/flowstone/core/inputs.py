@@ -67,9 +67,11 @@ class Search:
             self.is_marked = True
             may_fail = may_fail or isinstance(one, allow_failure)
         kinds = _kinds(items)
+        if not kinds:
+            return
         if isinstance(one, Upstreams) and all(issubclass(kind, Upstream) for kind in kinds):
             self.found += [Found(item, may_fail) for item in items]
-        elif kinds:
+        else:
             todo += [(item, may_fail) for item in reversed(items) if type(item) in kinds]
 
 
@@ -101,9 +103,9 @@ def resolve(
 class _Resolving:
     """One pass over a value.
 
-    `changing` are the ids of the containers that something changes in; `made` what stands in their
-    place, by id and whether failure is allowed; `open` those that are being made, with the shell
-    that what they hold refers to, where it does.
+    `changing` are the containers that something changes in, by id, with what they hold; `made` what
+    stands in their place, by id and whether failure is allowed; `open` those that are being made,
+    with the shell that what they hold refers to, where it does.
     """
 
     def __init__(
@@ -148,7 +150,7 @@ class _Resolving:
         it, which then has a shell; the inner one is the one that both are.
         """
         self.open.setdefault(place, None)
-        new = [self.value(item, may_fail=place[1]) for item in items_of(value)]
+        new = [self.value(item, may_fail=place[1]) for item in self.changing[place[0]]]
         if place not in self.made:
             if isinstance(value, Upstreams):
                 self.made[place] = new  # a list of futures is a plain list once they are resolved
@@ -157,14 +159,18 @@ class _Resolving:
         return self.made[place]
 
 
-def _changing(value: Any, sources: tuple[type, ...]) -> set[int]:
-    """Return the ids of the containers that hold a source or an annotation, however deep."""
+def _changing(value: Any, sources: tuple[type, ...]) -> dict[int, list[Any]]:
+    """Return what those containers hold, by id, that hold a source or an annotation somewhere.
+
+    A mapping may make its values when they are asked for, so they are asked for once.
+    """
     holders: dict[int, list[int]] = {id(value): []}
-    kept = [value]  # so that their ids stay their own
+    held: dict[int, list[Any]] = {}  # which also keeps what is in it, so that ids stay their own
+    todo = [value] if is_container(type(value)) else []
     changing: list[int] = []
     changes = (*sources, Annotation)
-    for one in kept:  # it grows while it is gone through
-        items = _held(one)
+    for one in todo:  # it grows while it is gone through
+        items = held[id(one)] = _held(one)
         kinds = _kinds(items)
         if kinds and any(issubclass(kind, changes) for kind in kinds):
             changing.append(id(one))
@@ -173,27 +179,27 @@ def _changing(value: Any, sources: tuple[type, ...]) -> set[int]:
             if type(item) in containers:
                 if id(item) not in holders:
                     holders[id(item)] = []
-                    kept.append(item)
+                    todo.append(item)
                 holders[id(item)].append(id(one))
-    found: set[int] = set()
+    found: dict[int, list[Any]] = {}
     while changing:
         one = changing.pop()
         if one not in found:
-            found.add(one)
+            found[one] = held[one]
             changing += holders[one]
     return found
 
 
 def _kinds(items: list[Any]) -> set[type]:
     """Return the types of items that are or may hold something: decided once for a million."""
-    return {kind for kind in set(map(type, items)) if kind not in ATOMS and may_hold(kind)}
+    return {kind for kind in set(map(type, items)) - ATOMS if may_hold(kind)}
 
 
 def _held(value: Any) -> list[Any]:
     """Return what a container or an annotation holds that is to be looked at."""
-    if not issubclass(type(value), Annotation):
-        return items_of(value) if is_container(type(value)) else []
-    return [value.value] if _is_looked_into(value) else []
+    if isinstance(value, Annotation):
+        return [value.value] if _is_looked_into(value) else []
+    return items_of(value)
 
 
 def _is_looked_into(mark: Annotation[Any]) -> bool:

@@ -28,6 +28,8 @@ MOST = 10_000
 _SMALL = 1024
 _FEW = 16
 """Items of a result that are remembered one by one: what is usually unpacked."""
+_SUSPENDED = 0
+"""The key that shows that a generator was suspended; no object has this `id()`."""
 _EVERYWHERE = frozenset({FunctionType, BuiltinFunctionType, ModuleType})
 """Beside classes and enum members: what no run made, although one may have returned it."""
 _CONTAINERS = (list, tuple, dict)
@@ -45,11 +47,13 @@ class Origins(dict[int, tuple[Any, Any, str]]):
     name of its task or flow. Any thread may add and look up at any time; each is a step of a dict.
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_last")
 
     def __init__(self) -> None:
         super().__init__()
         self._held: deque[int] = deque()
+        # What suspended generators yielded last, where it has no identity: by `id()` and run.
+        self._last: dict[int, dict[bytes, tuple[Any, Any, str]]] = {}
 
     def add(self, outcome: Ok, run: TaskRun | FlowRun, name: str) -> None:
         """Remember what a run of the task or flow `name` returned, and what is unpacked from it."""
@@ -65,6 +69,24 @@ class Origins(dict[int, tuple[Any, Any, str]]):
         else:
             self._hold_all(value, run, name)
 
+    def suspend(self, outcome: Ok, run: TaskRun | FlowRun, name: str) -> None:
+        """Remember what a generator yielded; what has no identity until the generator goes on."""
+        if outcome.value is not None:
+            self.add(outcome, run, name)  # before anything else here holds the value
+        value = outcome.value
+        known = self.whole(value)
+        if known is None or known.run != run.key:
+            self.setdefault(_SUSPENDED, (None, run, name))  # nobody looks where there is nothing
+            self._last.setdefault(id(value), {})[run.key] = value, run, name
+
+    def resume(self, value: Any, run: TaskRun | FlowRun) -> None:
+        """Forget that a value was the last one that a generator yielded."""
+        last = self._last.get(id(value))
+        if last is not None:
+            last.pop(run.key, None)
+            if not last:
+                self._last.pop(id(value), None)
+
     def whole(self, value: Any) -> Input | None:
         """Return the run that a value came from."""
         known = self.get(id(value))
@@ -72,23 +94,22 @@ class Origins(dict[int, tuple[Any, Any, str]]):
             return None
         holder, run, name = known
         if holder is value or (type(holder) is ref and holder() is value):
-            return Input(run.key, run.name, name, run.state_name)
+            return _input(run, name)
         return None
 
     def of(self, value: Any) -> tuple[Input, ...]:
         """Return the run that a value came from, or else those that its items came from."""
-        own = self.whole(value)
-        if own is not None:
-            return (own,)
-        if type(value) not in _OPEN or len(value) > MOST:
-            return ()
-        items = (self.whole(item) for item in _items(value))
-        return tuple(dict.fromkeys(one for one in items if one is not None))
+        own = self._sources(value)
+        if own or type(value) not in _OPEN or len(value) > MOST:
+            return tuple(own)
+        return tuple(dict.fromkeys(one for item in _items(value) for one in self._sources(item)))
 
     def may_know(self, values: Iterable[Any]) -> bool:
         """Whether any of these, or an item of one, may have come from a run: a quick look."""
         if self._held:
             self._let_go()
+        if self._last:
+            return True
         for value in values:
             if id(value) in self or (
                 type(value) in _OPEN
@@ -97,6 +118,14 @@ class Origins(dict[int, tuple[Any, Any, str]]):
             ):
                 return True
         return False
+
+    def _sources(self, value: Any) -> list[Input]:
+        """Return the run that made a value, and those of generators that yielded it last."""
+        whole = self.whole(value)
+        found = [] if whole is None else [whole]
+        if last := self._last.get(id(value)):
+            found += [_input(run, name) for _, run, name in list(last.values())]
+        return found
 
     def _note(self, value: Any, run: TaskRun | FlowRun, name: str) -> None:
         """Remember a value by a weak reference."""
@@ -124,6 +153,8 @@ class Origins(dict[int, tuple[Any, Any, str]]):
             self._hold(value, run, name)
         if kind in _CONTAINERS and len(value) <= _FEW:
             for item in _items(value):
+                if self.whole(item) is not None:  # given to the run and handed on: whose it was
+                    continue
                 if type(item) not in ATOMS:
                     (self._note if type(item).__weakrefoffset__ else self._hold)(item, run, name)
                 elif kind is tuple and getrefcount(item) <= _OURS + (id(item) in self):
@@ -141,6 +172,10 @@ class Origins(dict[int, tuple[Any, Any, str]]):
                 self.pop(key, None)
         except IndexError:  # another thread took the last one
             return
+
+
+def _input(run: TaskRun | FlowRun, name: str) -> Input:
+    return Input(run.key, run.name, name, run.state_name)
 
 
 def _is_light(value: Any) -> bool:

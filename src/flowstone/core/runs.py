@@ -8,6 +8,7 @@ A run's states are numbered from 0 without a gap, so their order never depends o
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,6 +40,7 @@ from flowstone.core.states import (
     State,
     StateDetails,
 )
+from flowstone.core.upstream import Input
 from flowstone.exceptions import IllegalMove
 
 
@@ -48,6 +50,7 @@ class Run:
     __slots__ = (
         "_at",
         "_created",
+        "_due",
         "_ended",
         "_fact",
         "_ran",
@@ -73,7 +76,7 @@ class Run:
         self.message: str | None = None
         self.sequence = -1
         self.run_count = 0
-        self._created = self._started = self._ended = self._at = self._ran = 0
+        self._created = self._started = self._ended = self._at = self._ran = self._due = 0
         self._fact: Any = None
         self.handle: Any = None  # while it is open: what can be asked to cancel it
         self.returned: State | None = None  # what the body asked to end as, if it did
@@ -135,13 +138,16 @@ class Run:
 
     def state_with(self, data: Any) -> State:
         """Return the state that the run is in, carrying `data`."""
+        details = self._details()
+        if self.state_number == SCHEDULED:
+            details.scheduled_time = _moment(self._due)
         return State(
             TYPES[self.state_number],
             self.state_name,
             self.message,
             data,
             timestamp=_moment(self._at),
-            state_details=self._details(),
+            state_details=details,
         )
 
     def start(self, now: int) -> TaskRunChanged | FlowRunChanged:
@@ -192,6 +198,8 @@ class Run:
         self._leave(now)
         self.sequence += 1
         self.state_number, self.titled, self.message, self._at = number, name, message, now
+        if scheduled is not None:
+            self._due = scheduled
         if number == RUNNING:
             self.run_count += 1
         if number in (RUNNING, FAILED):  # one whose parameters are wrong fails without running
@@ -275,6 +283,12 @@ class TaskRun(Run):
         """Return what is known of the run, for a log's next segment."""
         state = (self.sequence, self.state_number, self.titled, self._at, self.run_count)
         return TaskRunCarried(self._fact, *state)
+
+    @property
+    def task_inputs(self) -> dict[str, list[Input]]:
+        """The runs whose results this one takes, by parameter; known while its body runs."""
+        inputs: Mapping[str, tuple[Input, ...]] = getattr(self.handle, "inputs", {})
+        return {name: list(taken) for name, taken in inputs.items()}
 
     @property
     def flow_run_id(self) -> uuid.UUID | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, Literal, overload
@@ -140,7 +141,9 @@ class State(Generic[V_co]):
         self.message = message
         self.data = data
         self.timestamp = timestamp or datetime.now(UTC)
-        self.state_details = state_details or StateDetails()
+        self.state_details = details = state_details or StateDetails()
+        if self.type is StateType.SCHEDULED and details.scheduled_time is None:
+            details.scheduled_time = self.timestamp
         self.id = id or uuid.uuid4()
 
     def is_scheduled(self) -> bool:
@@ -218,8 +221,9 @@ class State(Generic[V_co]):
         return self.result(raise_on_failure, retry_result_failure)
 
     def fresh_copy(self) -> State:
-        """Return a copy with a new id and the time of now, belonging to no run."""
-        return State(self.type, self.name, self.message, self.data)
+        """Return a copy with a new id and the time of now."""
+        details = copy.copy(self.state_details)
+        return State(self.type, self.name, self.message, self.data, state_details=details)
 
     def model_copy(self, *, update: dict[str, Any] | None = None) -> State:
         """Return a copy with the fields in `update` replaced and, unless given, the time of now."""
@@ -290,7 +294,8 @@ _WRAPPERS: dict[StateType, tuple[type[Exception], str]] = {
 def exception_of(state: State) -> BaseException:
     """Return the exception that a state stands for: its own, or one made of its message.
 
-    Raises `ValueError` for a completed state, `TypeError` for data that is no exception.
+    Raises `ValueError` for a completed state, or one that carries nothing but completed ones, and
+    `TypeError` for data that is no exception.
     """
     if state.is_completed():
         message = f"{state!s} is not a failure; it has no exception."
@@ -312,9 +317,18 @@ def exception_of(state: State) -> BaseException:
     if isinstance(data, State):
         return exception_of(data)
     if is_state_iterable(data):
-        return exception_of(next((item for item in data if not item.is_completed()), state))
+        return exception_of(_worst(state, data))
     message = (
         f"The data of {state!s} is of type {type(data).__name__}; a failed state carries an "
         "exception, a text, a state or states."
     )
     raise TypeError(message)
+
+
+def _worst(state: State, inner: Iterable[State]) -> State:
+    """Return the first of a failed state's states that failed, or else did not complete."""
+    others = [one for one in inner if not one.is_completed()]
+    if not others:
+        message = f"{state!s} carries states, and all of them are completed; it has no exception."
+        raise ValueError(message)
+    return next((one for one in others if one.is_failed() or one.is_crashed()), others[0])

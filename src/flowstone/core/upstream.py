@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,11 @@ class Input(msgspec.Struct, frozen=True):
     name: str | None
     task: str | None
     state: str
+
+    @property
+    def id(self) -> UUID:
+        """The id of the run."""
+        return UUID(bytes=self.run)
 
 
 class Waitable(Protocol):

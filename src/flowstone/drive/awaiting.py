@@ -73,13 +73,13 @@ class Awaiting:
         __tracebackhide__ = True
         import asyncio
 
-        if STOPS.any:
-            check_stops(context)
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
         context.reach = reach = Awaited(context, loop, task)
         try:
+            if STOPS.any:
+                check_stops(context)
             value = (fn or context.spec.fn)(*args, **kwargs)
             if hasattr(type(value), "__await__"):
                 value = await value

@@ -73,12 +73,33 @@ class _Iteration:
                 return _end_of(outcome)
             count += 1
             try:
-                step, sent = generator.send, (yield Value(outcome.value))
+                with _Suspended(self.context, outcome):
+                    step, sent = generator.send, (yield Value(outcome.value))
             except _Closing:
                 closed = BLOCKING.body(self.context, (), {}, generator.close).value
                 return closed if isinstance(closed, Err) else _closed_after(count)
             except BaseException as error:  # noqa: BLE001  what the caller throws in is the body's
                 step, sent = generator.throw, error
+
+
+class _Suspended:
+    """Between two steps of a generator: the flow run around knows where the value came from."""
+
+    __slots__ = ("_origins", "_run", "_value")
+
+    def __init__(self, context: RunContext, outcome: Ok) -> None:
+        around = context.outer.flow if context.outer is not None else None
+        self._origins = around.origins if around is not None else None
+        if self._origins is not None:
+            self._origins.suspend(outcome, context.run, context.spec.name)
+        self._run, self._value = context.run, outcome.value
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._origins is not None:
+            self._origins.resume(self._value, self._run)
 
 
 class AsyncGenerating(Awaiting):
@@ -109,7 +130,8 @@ class AsyncGenerating(Awaiting):
                 return _end_of(outcome)
             count += 1
             try:
-                step, sent = generator.asend, await Value(outcome.value)
+                with _Suspended(context, outcome):
+                    step, sent = generator.asend, await Value(outcome.value)
             except _Closing:
                 closed = await super().body(context, (), {}, generator.aclose)
                 return closed if isinstance(closed, Err) else _closed_after(count)

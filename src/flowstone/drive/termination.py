@@ -18,15 +18,18 @@ def listen(context: RunContext) -> Callable[[], None] | None:
     Stopping hands a signal that came on to whoever listened before: by default the process ends.
     """
     seat = HERE.seat
-    if not seat.is_main:
-        return None
     before = signal.getsignal(signal.SIGTERM)
-    if before is signal.SIG_IGN or before is None:
+    if not seat.is_main or before is signal.SIG_IGN or before is None:
         return None
     heard = False
+    owner = os.getpid()
 
     def hear(_number: int, _frame: Any) -> None:
         nonlocal heard
+        if os.getpid() != owner:  # a forked child has no part in this run
+            signal.signal(signal.SIGTERM, before)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         heard = True
         STOPS.any = True
         context.request = TERMINATED

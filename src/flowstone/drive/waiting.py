@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -73,18 +74,25 @@ def wait_all(
 
     for run in pending:
         run.when_done(note)
-    with Pause(context, lambda: gate.put(False)):
-        try:
-            return gate.get(timeout=timeout)
-        except Empty:
-            return False
+    return _open(gate, timeout, context)
 
 
 def sleep(seconds: float, context: RunContext) -> None:
     """Sleep. Raises `Interrupted` where the run of `context`, or one around it, is stopped."""
-    gate: SimpleQueue[bool] = SimpleQueue()
-    with Pause(context, lambda: gate.put(False)):
-        try:
-            gate.get(timeout=seconds)
-        except Empty:
-            return
+    _open(SimpleQueue(), seconds, context)
+
+
+def _open(gate: SimpleQueue[bool], timeout: float | None, context: RunContext | None) -> bool:
+    """Wait until a gate opens, or for so many seconds; return whether it has."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    left = timeout
+    while True:
+        with Pause(context, lambda: gate.put(False)):
+            try:
+                is_open = gate.get(timeout=left)
+            except Empty:
+                return False
+        if is_open:
+            return True
+        # Woken, and not stopped: another run whose loop this wait holds up is.
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())

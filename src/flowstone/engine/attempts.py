@@ -6,6 +6,7 @@ from typing import Any
 
 from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.declared import Declared, Hook
+from flowstone.core.failures import error_text, why_crashed
 from flowstone.core.final import CARRIERS, final_state, outcome_of
 from flowstone.core.inputs import ATOMS
 from flowstone.core.outcome import Err, Ok, Outcome
@@ -162,7 +163,7 @@ async def crash(context: RunContext, error: BaseException, ops: Ops, env: Env) -
         outcome = Err(CancelledRun(message))
         env.log.closed(run, run.enter(CANCELLED, env.now(), None, message))
     else:
-        env.log.closed(run, run.crash(env.now(), _what_crashed(error)))
+        env.log.closed(run, run.crash(env.now(), why_crashed(error)))
     env.report.ended(context)
     if isinstance(error, GeneratorExit):
         return None  # a coroutine that is being closed cannot wait for hooks
@@ -239,32 +240,8 @@ async def _fire(hooks: list[Hook], context: RunContext, data: Any, ops: Ops, env
 
 def _failure(spec: Declared, error: BaseException | None) -> str:
     colon = ":" if spec.kind == "Flow" else ""
-    text = f"{type(error).__name__}: {_text(error)}"
-    return f"{spec.kind} run encountered an exception{colon} {text}"
-
-
-def _text(error: BaseException | None) -> str:
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001  a user's exception may have any __str__
-        return f"<its text raised {type(broken).__name__}>"
+    return f"{spec.kind} run encountered an exception{colon} {error_text(error)}"
 
 
 def _is_stop(error: BaseException) -> bool:
     return isinstance(error, Interrupted) or type(error).__name__ == "CancelledError"
-
-
-def _what_crashed(error: BaseException) -> str:
-    match error:
-        case TerminationSignal():
-            return "Execution was aborted by a termination signal."
-        case KeyboardInterrupt():
-            return "Execution was aborted by an interrupt signal."
-        case SystemExit():
-            return "Execution was aborted by Python system exit call."
-        case GeneratorExit():
-            return "Execution was cancelled by the runtime environment."
-    if type(error).__name__ == "CancelledError":  # asyncio's, which this layer does not import
-        return "Execution was cancelled by the runtime environment."
-    name = type(error).__name__
-    return f"Execution was interrupted by an unexpected exception: {name}: {_text(error)}"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flowstone.annotations import Annotation, allow_failure, opaque, quote, unmapped
+from flowstone.annotations import Annotation, NotSet, allow_failure, freeze, opaque, quote, unmapped
 
-__all__ = ["Annotation", "allow_failure", "opaque", "quote", "unmapped"]
+__all__ = ["Annotation", "NotSet", "allow_failure", "freeze", "opaque", "quote", "unmapped"]
