@@ -102,7 +102,9 @@ def test_fractions_of_a_second_and_several_delays_count():
 
 def test_the_task_runner_is_an_instance_whatever_was_given():
     assert isinstance(flow(load_all).task_runner, ThreadPoolTaskRunner)
-    assert isinstance(flow(load_all, task_runner=ThreadPoolTaskRunner).task_runner, object)
+    assert isinstance(
+        flow(load_all, task_runner=ThreadPoolTaskRunner).task_runner, ThreadPoolTaskRunner
+    )
     runner = ThreadPoolTaskRunner(max_workers=3)
     assert flow(load_all, task_runner=runner).task_runner is runner
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import time
 from contextvars import copy_context
@@ -9,6 +10,7 @@ from contextvars import copy_context
 import pytest
 
 from flowstone import flow, task
+from flowstone.futures import wait
 from tests.concurrency.cells import deaf
 
 
@@ -70,3 +72,21 @@ def test_a_direct_call_that_cannot_be_interrupted_says_so_while_it_runs(recorded
         line for line in recorded.lines if "cannot be interrupted" in line and "goes on" in line
     ]
     assert "has exceeded its timeout of 0.1 second(s)" in line
+
+
+def test_a_wait_that_holds_up_a_loop_is_not_ended_by_the_stop_of_another_run(home):
+    @flow(timeout_seconds=0.1)
+    async def late():
+        await asyncio.sleep(10)
+
+    @flow
+    async def waits():
+        await asyncio.sleep(0.02)  # the other one has begun
+        return nap.submit(0.6).result(), wait([nap.submit(0.3)]).not_done
+
+    async def both():
+        return await asyncio.gather(waits(), late(return_state=True))
+
+    (result, left), state = asyncio.run(both())
+    assert (result, left) == (None, set())
+    assert state.name == "TimedOut"
