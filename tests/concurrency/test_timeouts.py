@@ -11,6 +11,7 @@ import time
 import pytest
 
 from flowstone import flow, task
+from flowstone.drive.seats import HERE
 from flowstone.exceptions import CancelledRun, FlowRunTimeoutError, TaskRunTimeoutError
 from flowstone.task_runners import ThreadPoolTaskRunner
 from tests.concurrency.cells import LIMIT, LONG, SOON, Cell, cells, run
@@ -288,6 +289,25 @@ def test_a_deadline_stands_still_while_a_debugger_holds_the_thread(home):
         return "gone on with"
 
     assert debugged() == "gone on with"
+
+
+def test_an_interruption_that_comes_too_late_does_not_end_the_next_run(home):
+    @task
+    def next_one():
+        seat.interrupt()
+        spin(0.01)
+        return "done"
+
+    @task(timeout_seconds=5, timeout_isolated=True)
+    def isolated():
+        while seat.wake is None:
+            time.sleep(0.001)
+        seat.interrupt()
+        return "done"
+
+    seat = HERE.seat
+    assert next_one() == "done"
+    assert isolated() == "done"
 
 
 def test_runs_that_end_near_their_deadline_are_all_recorded(recorded):

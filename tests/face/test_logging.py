@@ -172,6 +172,7 @@ def test_printing_goes_to_the_run_where_it_wants_that(terminal, recorded):
 
 
 def test_standard_logging_within_a_run_is_recorded(recorded):
+    """D7: lines of plain `logging` are not kept with the run."""
     library = logging.getLogger("some.library")
 
     @task
@@ -247,6 +248,7 @@ def test_log_calls_whose_arguments_do_not_fit_break_nothing(recorded, monkeypatc
 
 
 def test_outside_of_a_run_the_run_logger_works(terminal):
+    """D7: the run logger raises outside of a run."""
     get_run_logger().warning("no run")
     assert "| WARNING | flowstone - no run" in terminal.getvalue()
 

@@ -102,6 +102,7 @@ if family() == "child":
 
 
 def test_a_forked_child_has_a_log_of_its_own_and_says_nothing_of_its_parents_runs(tmp_path):
+    """D6: after a fork what the parent had set up goes on in the child."""
     run(tmp_path, FORKS)
     facts = read_logs(tmp_path / "logs")
     headers = [fact for fact in facts if type(fact).__name__ == "Header"]

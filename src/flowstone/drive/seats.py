@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol
 
 from flowstone.core.context import RunContext
-from flowstone.core.stopping import STOPS, Interrupted, Reach, check_stops
+from flowstone.core.stopping import STOPS, Interrupted, Reach, check_stops, stopper_of
 
 _LOCK = threading.Lock()
 """Held for the instant in which an exception is sent or called off."""
@@ -61,10 +61,16 @@ class Seat(Reach):
         return self.thread == threading.main_thread().ident
 
     def interrupt(self) -> None:
-        """End the user code that runs here, or the wait of ours that it is in."""
+        """End the user code that runs here, or the wait of ours that it is in, if it is to end.
+
+        What it was meant for may have ended just before, and another run have begun here.
+        """
         with _LOCK:
             self.sent = True
-            if self.scope is not None:
+            scope = self.scope
+            if scope is not None:
+                if not self.is_to_end(scope):
+                    return
                 now = time.monotonic()
                 if now - self.sent_at > _AGAIN:
                     self.sent_at = now
@@ -85,6 +91,10 @@ class Seat(Reach):
             _send(self.thread, None)
             self.sent = False
             self.sent_at = 0.0
+
+    def is_to_end(self, context: RunContext | None) -> bool:
+        """Whether this code is to end, by its run or one around it, or because it was left."""
+        return self.is_left or stopper_of(context) is not None
 
     def check(self, context: RunContext | None) -> None:
         """Raise what ends this code, where its run or one around it is to end."""

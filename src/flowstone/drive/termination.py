@@ -22,14 +22,9 @@ def listen(context: RunContext) -> Callable[[], None] | None:
     if not seat.is_main or before is signal.SIG_IGN or before is None:
         return None
     heard = False
-    owner = os.getpid()
 
     def hear(_number: int, _frame: Any) -> None:
         nonlocal heard
-        if os.getpid() != owner:  # a forked child has no part in this run
-            signal.signal(signal.SIGTERM, before)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
         heard = True
         STOPS.any = True
         context.request = TERMINATED
@@ -42,10 +37,31 @@ def listen(context: RunContext) -> Callable[[], None] | None:
             seat.wake()
 
     def stop_listening() -> None:
+        _BEFORE.pop(hear, None)
         if signal.getsignal(signal.SIGTERM) is hear:
             signal.signal(signal.SIGTERM, before)
         if heard:
             os.kill(os.getpid(), signal.SIGTERM)
 
+    _BEFORE[hear] = before
     signal.signal(signal.SIGTERM, hear)
     return stop_listening
+
+
+_BEFORE: dict[Any, Any] = {}
+"""Who listened before each of our handlers."""
+
+
+def _hand_back() -> None:
+    """In a forked child, which has no part in the run, let those hear SIGTERM who did before.
+
+    At once, and not when it comes: a handler of Python's may miss one as a system call begins.
+    """
+    present = signal.getsignal(signal.SIGTERM)
+    for hear, before in _BEFORE.items():
+        if present is hear:
+            signal.signal(signal.SIGTERM, before)
+    _BEFORE.clear()
+
+
+os.register_at_fork(after_in_child=_hand_back)

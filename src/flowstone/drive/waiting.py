@@ -34,7 +34,7 @@ class Pause:
             if seat.sent:
                 seat.settle()
             if self._context is not None:
-                seat.wake = self._wake
+                seat.wake = self._end
                 if STOPS.any:
                     seat.check(self._context)
         except BaseException:
@@ -53,6 +53,11 @@ class Pause:
         seat.scope = self._scope
         if STOPS.any and kind is None:
             seat.check(self._context or self._scope)
+
+    def _end(self) -> None:
+        """Wake the thread, unless who calls meant what it waited for before."""
+        if self._seat.is_to_end(self._context):
+            self._wake()
 
 
 def wait_all(
