@@ -20,6 +20,7 @@ pytestmark = pytest.mark.faults
 
 @pytest.mark.timeout(120)
 def test_a_limit_holds_and_leaks_nothing_while_its_holders_are_killed(tmp_path):
+    """E1, E2, E9: slots leak with each holder that is killed."""
     load = Load(processes=5, tasks=40, kills=4, seconds=0.01)
     seen = run_crowd(tmp_path / "home", load, random.randrange(1 << 32))
     assert seen.violations == []
@@ -30,6 +31,7 @@ def test_a_limit_holds_and_leaks_nothing_while_its_holders_are_killed(tmp_path):
 
 @pytest.mark.timeout(60)
 def test_a_waiter_is_awake_soon_after_a_release(tmp_path):
+    """E6, E7: who waits sleeps on beside a free slot."""
     within, across = measure(tmp_path, 40)
     assert within < 4 * SOON_WITHIN  # the loop at full length takes the bounds as they are
     assert across < 4 * SOON_ACROSS

@@ -60,6 +60,7 @@ def test_no_more_submitted_tasks_are_inside_than_the_limit_says(limits):
 
 
 def test_async_code_waits_without_blocking_its_loop(limits):
+    """E11: async tasks that wait at a limit stop their loop."""
     limits.definitions.create("db", 2)
     crowd = Crowd()
 

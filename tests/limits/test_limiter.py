@@ -34,6 +34,7 @@ def let_pass(limits, looks=3):
 
 
 def test_as_many_are_let_in_as_there_are_slots_and_a_release_lets_the_next_in_at_once(limits):
+    """E6: a release wakes nobody, and free slots stay unused."""
     limits.definitions.create("db", 2)
     first, second, third, fourth = (ask(limits, "db") for _ in range(4))
     assert [one.is_done for one in (first, second, third, fourth)] == [True, True, False, False]
@@ -219,6 +220,7 @@ def test_slots_are_given_in_order_of_arrival_over_processes(limits, directory, e
 
 
 def test_what_a_killed_process_held_or_waited_for_is_free(limits, directory, elsewhere):
+    """E1, E2: what died with its slots keeps them."""
     limits.definitions.create("db", 2)
     holder = ask(limits, "db")
     with Elsewhere(directory) as other:
@@ -307,6 +309,7 @@ def test_what_one_waits_for_is_said_with_its_place(limits, elsewhere):
 
 
 def test_who_holds_and_who_waits_can_be_seen(limits, elsewhere):
+    """E1: nobody can see who holds what."""
     limits.definitions.create("db", 2)
     ask(limits, "db", label="task run load-3")
     elsewhere.tell("ask", "x", "db")

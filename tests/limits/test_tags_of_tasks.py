@@ -94,6 +94,7 @@ def test_no_more_async_runs_of_a_tag_run_at_once_than_its_limit(recorded):
 
 
 def test_a_run_that_waits_for_a_slot_is_pending_and_says_what_it_waits_for(recorded):
+    """E12: a task that waits for a slot looks like any that is Pending."""
     leave = threading.Event()
     holds = task(lambda: leave.wait(5), name="holds", tags=["db"])
     waits = task(lambda: "in", name="waits", tags=["db"])
@@ -137,6 +138,7 @@ def test_a_direct_call_waits_in_its_place(recorded):
 
 
 def test_a_delay_before_a_retry_holds_no_slot(recorded):
+    """E4: a run that waits for its retry still has a slot to lose."""
     order = []
 
     @task(tags=["db"], retries=1, retry_delay_seconds=0.2)
@@ -195,6 +197,7 @@ def test_a_limit_of_none_fails_the_run_instead_of_waiting_for_ever(recorded):
 
 
 def test_a_cancelled_run_leaves_the_queue(recorded):
+    """E1: what was cancelled is still counted."""
     leave = threading.Event()
     holds = task(lambda: leave.wait(5), name="holds", tags=["db"])
     waits = task(lambda: "in", name="waits", tags=["db"])
