@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
@@ -163,3 +163,16 @@ def surroundings(notebook: Notebook, draw: float = 0.5) -> Env:
         watch=Watch(),
         limits=NoLimits(),
     )
+
+
+def finish(story: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Run a story that never suspends, without an event loop."""
+    try:
+        story.send(None)
+    except StopIteration as stop:
+        outcome: Outcome = stop.value
+        return outcome
+    else:
+        raise AssertionError(f"{story!r} suspended")
+    finally:
+        story.close()

@@ -9,11 +9,10 @@ from flowstone.core.outcome import Err, Ok
 from flowstone.core.policy import Policy
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.engine.flow_run import flow_run
-from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.exceptions import ParameterTypeError, PausedRun
 from flowstone.states import State
-from tests.engine.scripted import Notebook, Scripted, Spec, surroundings
+from tests.engine.scripted import Notebook, Scripted, Spec, finish, surroundings
 
 
 def tell(*outcomes: Any, args: tuple = (), kwargs: dict | None = None, **options: Any):

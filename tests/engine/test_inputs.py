@@ -9,10 +9,9 @@ from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.upstream import Input, Upstream
 from flowstone.engine import inputs as module
 from flowstone.engine.flow_run import flow_run
-from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.engine.waits import Waits
-from tests.engine.scripted import Notebook, Scripted, Spec, body, surroundings
+from tests.engine.scripted import Notebook, Scripted, Spec, body, finish, surroundings
 
 
 class Waiting(Upstream):

@@ -8,11 +8,10 @@ from flowstone.core.context import current
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.policy import Policy
 from flowstone.core.runs import TaskRun
-from flowstone.engine.steps import finish
 from flowstone.engine.task_run import task_run
 from flowstone.exceptions import FailedRun
 from flowstone.states import Cancelled, Completed, Failed, Pending, State
-from tests.engine.scripted import Notebook, Scripted, Spec, surroundings
+from tests.engine.scripted import Notebook, Scripted, Spec, finish, surroundings
 
 
 class Told:

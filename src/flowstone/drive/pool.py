@@ -124,15 +124,9 @@ class Pool:
         self._lock = threading.Lock()
         self._places = threading.Semaphore(most) if most is not None else None
         self._is_watched = False
-        self._is_closed = False
-
-    def submit(self, job: Job) -> None:
-        """Run a job's story as soon as a thread is free."""
-        self.put(job)
 
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
-        self._is_closed = True
         for _ in range(self._threads):
             self._queue.put(None)
 

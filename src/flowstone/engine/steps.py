@@ -1,8 +1,8 @@
-"""A story told in one step: for stories whose every verb has its answer at once."""
+"""What a verb answers that has its answer at once."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -19,21 +19,3 @@ class Done(Generic[T]):
     def __await__(self) -> Generator[Any, None, T]:
         return self.value
         yield  # type: ignore[unreachable]  # makes it a generator, as `await` needs
-
-
-def finish(story: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, without an event loop.
-
-    Raises `RuntimeError` naming the coroutine where it does suspend.
-    """
-    __tracebackhide__ = True
-    try:
-        story.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    else:
-        message = f"{story!r} suspended in a synchronous run"
-        raise RuntimeError(message)
-    finally:
-        story.close()
