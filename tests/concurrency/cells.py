@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from flowstone import flow, task
 
 LIMIT = 0.1
-LONG = 1.0
+LONG = 1.3
 """Seconds that a body takes where nothing ends it."""
-SOON = 0.7
+SOON = 1.0
 """Seconds within which a caller is back who is not late; the machine may be busy."""
 
 
