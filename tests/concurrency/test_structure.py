@@ -317,19 +317,6 @@ def test_a_subflow_with_a_failed_input_is_not_ready(recorded):
     assert [fact.name for fact in changes if fact.type == 1] == ["NotReady"]
 
 
-def test_submit_does_not_look_through_large_plain_arguments_for_long(home):
-    """A5: the time of a submit does not grow with arguments that hold no future."""
-    big = [list(range(100)) for _ in range(100)]
-
-    @flow
-    def submits():
-        return [task(len).submit(big).result() for _ in range(20)]
-
-    begun = time.monotonic()
-    assert submits() == [100] * 20
-    assert time.monotonic() - begun < 2
-
-
 def test_async_tasks_that_block_their_loop_do_not_hold_up_the_others(home, caplog):
     """C4, E11: a blocking call inside `async def` costs its own time, not everybody's."""
 
