@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from flowstone.core.context import RunContext
@@ -37,9 +38,11 @@ def listen(context: RunContext) -> Callable[[], None] | None:
             seat.wake()
 
     def stop_listening() -> None:
-        _BEFORE.pop(hear, None)
+        before = _BEFORE.pop(hear, None)
         if signal.getsignal(signal.SIGTERM) is hear:
             signal.signal(signal.SIGTERM, before)
+        else:  # a flow that began after this one still runs: they need not end in turn
+            _BEFORE.update((later, before) for later in _BEFORE if _BEFORE[later] is hear)
         if heard:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -57,10 +60,11 @@ def _hand_back() -> None:
 
     At once, and not when it comes: a handler of Python's may miss one as a system call begins.
     """
-    present = signal.getsignal(signal.SIGTERM)
-    for hear, before in _BEFORE.items():
-        if present is hear:
-            signal.signal(signal.SIGTERM, before)
+    present: Any = signal.getsignal(signal.SIGTERM)
+    if isinstance(present, FunctionType) and present in _BEFORE:
+        while isinstance(present, FunctionType) and present in _BEFORE:
+            present = _BEFORE[present]
+        signal.signal(signal.SIGTERM, present)
     _BEFORE.clear()
 
 
