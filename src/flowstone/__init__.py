@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flowstone.flows import Flow, flow
     from flowstone.logging import get_run_logger
     from flowstone.tasks import Task, task
+    from flowstone.tracking import track
     from flowstone.version import __version__
 
 _WHERE = {
@@ -24,6 +25,7 @@ _WHERE = {
     "get_run_logger": "flowstone.logging",
     "tags": "flowstone.context",
     "task": "flowstone.tasks",
+    "track": "flowstone.tracking",
     "unmapped": "flowstone.annotations",
 }
 
@@ -37,6 +39,7 @@ __all__ = [
     "get_run_logger",
     "tags",
     "task",
+    "track",
     "unmapped",
 ]
 

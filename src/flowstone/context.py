@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
@@ -139,6 +140,29 @@ def get_settings_context() -> SettingsContext:
 
 
 @contextmanager
+def use_profile(
+    profile: str,
+    *,
+    override_environment_variables: bool = False,
+    include_current_context: bool = True,
+) -> Iterator[SettingsContext]:
+    """Let the settings of a profile hold in the `with`; gives them all.
+
+    What outranks a profile still does, unless it is to be overridden. Without the current context
+    nothing of `temporary_settings` around holds. Raises `SettingsError` where there is no such
+    profile.
+    """
+    # By name: few programs do so, and those that have tags load this module.
+    temporary = import_module("flowstone.settings.temporary")
+    with temporary.use_profile(
+        profile,
+        override_environment_variables=override_environment_variables,
+        include_current_context=include_current_context,
+    ) as settings:
+        yield SettingsContext(settings)
+
+
+@contextmanager
 def tags(*new_tags: str) -> Iterator[set[str]]:
     """Give every run that begins within the block these tags; yield all that are in force.
 
@@ -202,5 +226,6 @@ __all__ = [
     "get_run_context",
     "get_settings_context",
     "tags",
+    "use_profile",
     "with_context",
 ]

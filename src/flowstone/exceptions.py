@@ -9,6 +9,12 @@ FlowstoneError
 ├── MappingLengthMismatch (ValueError)  the iterables of a `map` differ in length
 ├── MappingMissingIterable (ValueError) nothing to map over
 ├── MissingResult                       the run's value was not kept
+│   └── ResultNotFound (ValueError)     nothing is kept under that key
+├── UnreadableResult (RuntimeError)     what is kept under a key is no whole, readable result
+├── SerializationError                  a value cannot be written down by its serializer
+├── StorageError (OSError)              the storage of results did not do what was asked
+│   └── OutsideStorage (ValueError)     ... because the key leads out of it
+├── ConfigurationError                  what was asked for needs something that is not set up
 ├── UnfinishedRun (RuntimeError)        asked for the value of a run that has not ended
 │   ├── PausedRun                       ... because it is paused
 │   └── UpstreamTaskError               ... because a run whose result it takes failed
@@ -21,6 +27,7 @@ FlowstoneError
 ├── AcquireConcurrencySlotTimeoutError (TimeoutError) ... or did not in the time it had
 ├── LimitExists (ValueError)            there is a limit of that name already
 ├── LimitNotFound (LookupError)         there is no limit of that name
+├── HashError (ValueError)              a value cannot be hashed, so it makes no cache key
 ├── IllegalMove (RuntimeError)          a run cannot go from this state to that one
 ├── VisualizationUnsupportedError (RuntimeError)  a call that cannot be drawn without running it
 └── NotInFlowstoneError (NotImplementedError)  a name that Prefect has and Flowstone has not
@@ -58,6 +65,30 @@ class MissingContextError(FlowstoneError, RuntimeError):
 
 class MissingResult(FlowstoneError):
     """The run completed, but its value was not kept where this process can read it."""
+
+
+class ResultNotFound(MissingResult, ValueError):
+    """Nothing is kept under that key."""
+
+
+class UnreadableResult(FlowstoneError, RuntimeError):
+    """What is kept under a key is cut, damaged, foreign, or needs what is not here."""
+
+
+class SerializationError(FlowstoneError):
+    """A value cannot be written down by the serializer that it was given to."""
+
+
+class StorageError(FlowstoneError, OSError):
+    """The storage of results did not do what was asked; its own error is the cause."""
+
+
+class OutsideStorage(StorageError, ValueError):
+    """A key leads out of the storage that it was given to; it is not followed."""
+
+
+class ConfigurationError(FlowstoneError):
+    """What was asked for needs something that is not set up; the message says what."""
 
 
 class UnfinishedRun(FlowstoneError, RuntimeError):
@@ -114,6 +145,25 @@ class LimitExists(FlowstoneError, ValueError):
 
 class LimitNotFound(FlowstoneError, LookupError):
     """There is no limit of that name in this home."""
+
+
+class HashError(FlowstoneError, ValueError):
+    """A value cannot be hashed.
+
+    `argument` is the name of the argument that it was given for, `path` leads from there to the
+    offending part (`['pool'][0]`), `reason` says what that is.
+    """
+
+    def __init__(self, reason: str, path: str = "", argument: str = "") -> None:
+        super().__init__(reason, path, argument)
+        self.reason = reason
+        self.path = path
+        self.argument = argument
+
+    def __str__(self) -> str:
+        places = [f"argument {self.argument!r}"] if self.argument else []
+        places += [f"at {self.path}"] if self.path else []
+        return f"{', '.join(places)}: {self.reason}" if places else self.reason
 
 
 class IllegalMove(FlowstoneError, RuntimeError):

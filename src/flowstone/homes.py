@@ -15,10 +15,7 @@ def writable_home(home: str) -> str:
     try:
         _make_home(home)
     except OSError as error:
-        fallback = os.path.join(
-            os.environ.get("TMPDIR", "/tmp"),  # noqa: S108  made private and checked below
-            f"flowstone-{os.getuid()}",
-        )
+        fallback = fallback_home()
         try:
             _make_home(fallback)
             _check_private(fallback)
@@ -32,6 +29,12 @@ def writable_home(home: str) -> str:
         )
         return fallback
     return home
+
+
+def fallback_home() -> str:
+    """Return where is recorded what a home that cannot be written does not take."""
+    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  made private and checked
+    return os.path.join(temporary, f"flowstone-{os.getuid()}")
 
 
 def _make_home(home: str) -> None:

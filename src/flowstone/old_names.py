@@ -14,7 +14,10 @@ from flowstone.exceptions import NotInFlowstoneError
 RENAMED = {
     "flowstone.exceptions": {"PrefectException": "FlowstoneError"},
     "flowstone.futures": {"PrefectFuture": "TaskFuture", "PrefectFutureList": "FutureList"},
+    "flowstone.logging.formatters": {"PrefectFormatter": "ConsoleFormatter"},
+    "flowstone.logging.handlers": {"PrefectConsoleHandler": "ConsoleHandler"},
     "flowstone.task_runners": {"ConcurrentTaskRunner": "ThreadPoolTaskRunner"},
+    "flowstone.testing.utilities": {"prefect_test_harness": "flowstone_test_harness"},
 }
 """By module: the old name and ours."""
 
@@ -42,8 +45,12 @@ ABSENT = {
         "serve": _AGAIN,
         "to_deployment": _AGAIN,
     },
+    "flowstone.logging.handlers": {
+        "APILogHandler": "Leave it out: what runs log is recorded without a handler."
+    },
     "flowstone.task_runners": {"PrefectTaskRunner": "Use `ThreadPoolTaskRunner`."},
     "flowstone.tasks.Task": {"apply_async": _QUEUE, "delay": _QUEUE, "serve": _QUEUE},
+    "flowstone.variables": dict.fromkeys(("get", "set", "unset"), "Call it on `Variable`."),
 }
 """By module or class: the names that cannot be called, and what to do instead."""
 

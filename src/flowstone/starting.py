@@ -16,9 +16,10 @@ from flowstone.core.ids import IdSource
 from flowstone.core.outcome import Outcome
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.states import State
-from flowstone.drive import capture, console, executors
+from flowstone.drive import capture, console, executors, logging_setup
 from flowstone.drive.awaiting import AWAITING, Awaiting
 from flowstone.drive.blocking import BLOCKING, Blocking, tell
+from flowstone.drive.long_lines import LongLines
 from flowstone.drive.reporting import LoggingReporter, Onlooker
 from flowstone.drive.stopper import STOPPER
 from flowstone.engine.flow_run import flow_run
@@ -26,7 +27,7 @@ from flowstone.engine.ops import Env, Recorder
 from flowstone.engine.task_run import task_run
 from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
-from flowstone.settings import Settings
+from flowstone.settings import LogSettings, Settings
 from flowstone.version import __version__
 
 if TYPE_CHECKING:
@@ -54,32 +55,30 @@ class Engine(NamedTuple):
 
 
 def start(
-    settings: Settings, recorder: Callable[[], Recorder | None], begun: Callable[[], object]
+    settings: Settings,
+    recorder: Callable[[], Recorder | None],
+    begun: Callable[[], object],
+    now: Callable[[], int] = time.time_ns,
+    log: LogWriter | None = None,
 ) -> Engine:
     """Return what runs the tasks and flows of this process.
 
     `recorder` gives the log of the moment; log lines written within runs go there. `begun` is
-    called when the log is there.
+    called when the log is there. `now` is the runs' clock, in nanoseconds since 1970. `log` is
+    the log to record in, None for a new one.
     """
-    console.install(settings.logging.level, colors=settings.logging.colors)
-    capture.capture_logging(recorder)
+    home = writable_home(settings.home)
+    heed_lines(settings, home, recorder)
     executors.carry_runs()
     if settings.logging.log_prints:
         capture.redirect_print()
     ids = IdSource(os.urandom(16))
-    log = LogWriter(
-        os.path.join(writable_home(settings.home), "logs"),
-        ids.new(time.time_ns()),
-        version=__version__,
-        sync=settings.log.sync,
-        segment_bytes=settings.log.segment_bytes,
-        backlog_bytes=settings.log.buffer_bytes,
-        begun=begun,
-    )
+    if log is None:
+        log = _new_log(home, settings.log, ids.new(time.time_ns()), now, begun)
     env = Env(
         log=log,
         report=LoggingReporter(_display(settings, log) if settings.live else None),
-        now=time.time_ns,
+        now=now,
         draw=_draw,
         new_id=ids.new,
         watch=STOPPER,
@@ -88,6 +87,32 @@ def start(
         stop_grace=settings.flows.stop_grace_seconds,
     )
     return Engine(env, log)
+
+
+def heed_lines(settings: Settings, home: str, recorder: Callable[[], Recorder | None]) -> None:
+    """Show and record what is logged as these settings say, in the home that is written to."""
+    logging_setup.set_up(settings.logging, settings.home, os.environ)
+    long_lines = LongLines(home, settings.logging.max_line_bytes)
+    capture.capture_logging(capture.Capture(recorder, long_lines))
+
+
+def _new_log(
+    home: str,
+    settings: LogSettings,
+    log_id: bytes,
+    now: Callable[[], int],
+    begun: Callable[[], object],
+) -> LogWriter:
+    return LogWriter(
+        os.path.join(home, "logs"),
+        log_id,
+        version=__version__,
+        now=now,
+        sync=settings.sync,
+        segment_bytes=settings.segment_bytes,
+        backlog_bytes=settings.buffer_bytes,
+        begun=begun,
+    )
 
 
 class _TagLimits:

@@ -6,8 +6,9 @@ from typing import Any
 
 from flowstone.core.context import FlowContext, current
 from flowstone.core.declared import DeclaredTask
+from flowstone.core.stopping import STOPS
 from flowstone.declaring import drawing
-from flowstone.drive.seats import Lowered
+from flowstone.drive.seats import HERE, Lowered
 from flowstone.futures import FutureList
 from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
@@ -21,10 +22,18 @@ def submit(
     """Submit one run. Raises `ParameterBindError`, and `RuntimeError` outside of a flow run."""
     flow = _flow_around("submit")
     task.binding.check(args, kwargs)
-    with Lowered():
-        return _runner_of(flow).submit(
-            task, args, kwargs, wait_for, (PROCESS.engine or PROCESS.start()).env
-        )
+    env = (PROCESS.engine or PROCESS.start()).env
+    seat = HERE.seat  # what follows is as under `Lowered`, which costs two calls more
+    scope, seat.scope = seat.scope, None
+    try:
+        if seat.sent:
+            seat.settle()
+        future = (flow.runner or _runner_of(flow)).submit(task, args, kwargs, wait_for, env)
+    finally:
+        seat.scope = scope
+    if STOPS.any and scope is not None:
+        seat.check(scope)
+    return future
 
 
 def submit_each(

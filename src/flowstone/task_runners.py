@@ -17,7 +17,8 @@ from flowstone.wiring import PROCESS
 class ThreadPoolTaskRunner:
     """Runs submitted tasks in threads of this process, at most `max_workers` at once.
 
-    Without a bound there are as many threads as are needed for the tasks to get on. Raises
+    Without a bound (and where the setting `tasks.runner.thread_pool_max_workers` gives none)
+    there are as many threads as are needed for the tasks to get on. Raises
     `ValueError` for a bound under 1.
     """
 
@@ -41,7 +42,7 @@ class ThreadPoolTaskRunner:
 
     def start(self) -> Threads:
         """Return threads for one flow run."""
-        return Threads(self.max_workers)
+        return Threads(self.max_workers or PROCESS.settings.tasks.runner.thread_pool_max_workers)
 
     def submit(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> TaskFuture:
         """Run a task with parameters by name; only inside `with`.

@@ -5,56 +5,152 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flowstone.settings import Settings, load
 
 if TYPE_CHECKING:
+    from flowstone.core.stand_ins import StandIns
     from flowstone.drive.limits.local import LocalLimits
     from flowstone.log.writer import LogWriter
     from flowstone.starting import Engine
 
 
-class Process:
-    """The settings and surroundings of this process."""
+class Surroundings:
+    """Settings and a clock (`now`: nanoseconds since 1970), and the engine and log made of them.
 
-    def __init__(self) -> None:
+    Where they are `beside` others they share their log.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        now: Callable[[], int] = time.time_ns,
+        beside: Surroundings | None = None,
+    ) -> None:
         self.engine: Engine | None = None
         self.log: LogWriter | None = None
-        self._settings: Settings | None = None
+        self.now = now
+        self.beside = beside
+        self._settings = settings
+
+    @property
+    def own_settings(self) -> Settings:
+        """The settings given, else as their sources had them when they were first asked for."""
+        if self._settings is None:
+            self._settings = load(os.environ)
+        return self._settings
+
+    def restart(self, settings: Settings | None = None) -> None:
+        """Forget everything; the next run begins a new log, with these settings if given."""
+        self.engine = self.log = None
+        self._settings = settings
+
+
+class Process(Surroundings):
+    """The surroundings of this process's runs, while no others stand in for them.
+
+    While some do, `engine` is None, so that each run asks `start` for its own.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._aside: Engine | None = None
+        self._others: StandIns[Surroundings] | None = None
         self._lock = RLock()
         self._watches_forks = False
         self._is_watched = False
         self._began = time.monotonic()
 
     @property
+    def here(self) -> Surroundings:
+        """What stands in for these surroundings just here; themselves, where nothing does."""
+        return (self._others.get() if self._others else None) or self
+
+    @property
     def settings(self) -> Settings:
-        """The settings as the environment had them when they were first asked for."""
-        if self._settings is None:
-            self._settings = load(os.environ)
-        return self._settings
+        """The settings of runs that begin here."""
+        return self.here.own_settings
 
     def start(self) -> Engine:
         """Return what runs tasks and flows, made at the first call and after a fork."""
         with self._lock:
-            if self.engine is None:
-                starting = import_module("flowstone.starting")
-                engine: Engine = starting.start(self.settings, lambda: self.log, self._watch)
-                self.log = engine.log
-                if not self._watches_forks:
-                    self._watches_forks = True
-                    os.register_at_fork(after_in_child=self._forked)
-                    atexit.register(self._ended)
-                self.engine = engine
-            return self.engine
+            return self._start(self.here)
+
+    def _start(self, here: Surroundings) -> Engine:
+        is_aside = here is self and bool(self._others)
+        engine = self._aside if is_aside else here.engine
+        if engine is None:
+            log = None if here.beside is None else self._start(here.beside).log
+            starting = import_module("flowstone.starting")
+            engine = cast(
+                "Engine",
+                starting.start(here.own_settings, self._log_here, self._watch, here.now, log),
+            )
+            here.log = engine.log
+            if not self._watches_forks:
+                self._watches_forks = True
+                os.register_at_fork(after_in_child=self._forked)
+                atexit.register(self._ended)
+            if is_aside:
+                self._aside = engine
+            else:
+                here.engine = engine
+        return engine
+
+    @contextmanager
+    def within(self, others: Surroundings, *, everywhere: bool = True) -> Iterator[None]:
+        """Let runs that begin in the `with` use other surroundings; their log ends with it.
+
+        `everywhere` lets threads use them that have none of their own, too.
+        """
+        with self._lock:
+            if self._others is None:
+                self._others = import_module("flowstone.core.stand_ins").StandIns("surroundings")
+            if not self._others:
+                self._aside, self.engine = self.engine, None
+            standing = self._others.standing(others, everywhere=everywhere)
+            standing.__enter__()
+        try:
+            yield
+        finally:
+            with self._lock:
+                standing.__exit__(None, None, None)
+                if not self._others:
+                    self.engine, self._aside = self._aside, None
+                if others.engine is not None:
+                    self._heed_lines(self.here)
+            if others.log is not None and others.beside is None:
+                others.log.flush()
+                if not others.log.open_runs(0, 0)[0]:  # what goes on is still to be recorded
+                    others.log.abandon()
+
+    def _heed_lines(self, here: Surroundings) -> None:
+        """Have lines shown and recorded as before, where others had them otherwise."""
+        if here.log is not None:
+            home = os.path.dirname(here.log.directory)
+            starting = import_module("flowstone.starting")
+            starting.heed_lines(here.own_settings, home, self._log_here)
+
+    def _log_here(self) -> LogWriter | None:
+        """Return the log of what is said here; a block that has no run yet has none of its own."""
+        here: Surroundings | None = self.here
+        while here is not None:
+            if here.log is not None:
+                return here.log
+            here = here.beside
+        return self.log
 
     @property
     def limits(self) -> LocalLimits:
         """The limits of the home in which runs are recorded."""
-        if self.log is not None:
-            home = os.path.dirname(self.log.directory)
+        log = self.here.log
+        if log is not None:
+            home = os.path.dirname(log.directory)
         else:
             home = import_module("flowstone.homes").writable_home(self.settings.home)
         local = import_module("flowstone.drive.limits.local")
@@ -63,19 +159,25 @@ class Process:
 
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
-        self.engine = self.log = None
-        self._settings = settings
+        here = self.here
+        if here is self:
+            self._aside = None
+            super().restart(settings)
+        else:
+            here.restart(settings)
 
     def _watch(self) -> None:
         """Let others cancel runs of this process: one thread a process, whatever its log is."""
         if not self._is_watched:
             self._is_watched = True
-            import_module("flowstone.starting").watch_control(lambda: self.log)
+            import_module("flowstone.starting").watch_control(lambda: self.here.log)
 
     def _forked(self) -> None:
-        if self.log is not None:
-            self.log.abandon()
-        self.engine = self.log = None
+        for one in (self, *(self._others.open if self._others else ())):
+            if one.log is not None:
+                one.log.abandon()
+            one.engine = one.log = None
+        self._aside = None
         self._is_watched = False
         self._lock = RLock()
 

@@ -36,8 +36,8 @@ def test_without_words_the_commands_are_listed_and_it_counts_as_wrong_usage(caps
 @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
 def test_help_lists_every_family(words, capsys):
     assert main(words) == 0
-    out = capsys.readouterr().out
-    assert all(f"{family} " in out and about in out for family, about in FAMILIES.items())
+    out = " ".join(capsys.readouterr().out.split())
+    assert all(f"{family} {about}" in out for family, about in FAMILIES.items())
 
 
 def test_a_family_without_a_second_word_lists_its_commands(capsys):
@@ -56,7 +56,8 @@ def test_an_unknown_command_suggests_the_nearest(capsys):
 def test_an_unknown_second_word_suggests_the_nearest_and_lists_the_others(capsys):
     assert main(["config", "viev"]) == 2
     assert capsys.readouterr().err == (
-        "Error: 'config' has no command 'viev'. Did you mean 'view'? It has: view.\n"
+        "Error: 'config' has no command 'viev'. Did you mean 'view'? "
+        "It has: view, set, unset, validate.\n"
     )
 
 
@@ -70,7 +71,7 @@ def test_a_wrong_argument_shows_the_usage_and_no_traceback(capsys):
 def test_each_command_has_a_sentence_and_an_example_that_calls_it(capsys):
     for words, command in every_command():
         assert main([*words, "--help"]) == 0
-        out = capsys.readouterr().out
+        out = " ".join(capsys.readouterr().out.split())
         assert command.about in out
         assert command.example in out
         assert f"flowstone {' '.join(words)}" in command.example
@@ -119,7 +120,6 @@ def test_config_view_reports_unknown_variables_with_the_nearest_name(capsys, mon
         "Unknown: FLOWSTONE_LOGING_LEVEL is no setting. Did you mean 'FLOWSTONE_LOGGING_LEVEL'?"
         in capsys.readouterr().out
     )
-    assert config.unknown(os.environ) == ["FLOWSTONE_LOGING_LEVEL"]
 
 
 def test_a_setting_with_a_wrong_value_is_one_line(capsys, monkeypatch):

@@ -247,6 +247,19 @@ def test_a_condition_that_raises_is_told_and_means_no_retry(home, caplog):
     assert isinstance(record.exc_info[1], LookupError)
 
 
+def test_a_condition_whose_answer_has_no_truth_means_no_retry(home, caplog):
+    class Unsure:
+        def __bool__(self):
+            raise LookupError("neither")
+
+    made = failing(9, retries=5, retry_condition_fn=lambda *given: Unsure())
+    state = run(made)
+    assert state.name == "Failed"
+    assert not isinstance(state.data, LookupError)
+    assert len(made.calls_seen) == 1
+    assert "retry_condition_fn" in caplog.text
+
+
 def test_a_condition_is_not_asked_when_no_retry_is_left(home):
     asked = []
     run(failing(9, retries=1, retry_condition_fn=lambda *given: asked.append(1) or True))

@@ -44,7 +44,8 @@ def test_the_numbers_on_the_wire_are_the_order_of_the_types():
 @pytest.mark.parametrize("target", range(9))
 def test_a_terminal_run_goes_nowhere_but_from_completed_to_rolled_back(start, target):
     run = TaskRun()
-    run.create(b"k" * 16, 1, task=0, name="a", flow_run=None, parent=None, tags=(), running=True)
+    run.key, run.name = b"k" * 16, "a"
+    run.create(1, 0, None, None, running=True)
     run.enter(start, 2)
     if start == target == core.COMPLETED:
         run.enter(target, 3, "RolledBack")
@@ -56,7 +57,8 @@ def test_a_terminal_run_goes_nowhere_but_from_completed_to_rolled_back(start, ta
 
 def test_a_run_of_plain_facts_has_a_sequence_without_gap_or_repeat():
     run = TaskRun()
-    run.create(b"k" * 16, 1, task=0, name="a", flow_run=None, parent=None, tags=(), running=False)
+    run.key, run.name = b"k" * 16, "a"
+    run.create(1, 0, None, None, running=False)
     facts = [run.enter(core.RUNNING, 2), run.await_retry(3, 1.0), run.retry(4), run.complete(5)]
     assert [fact.sequence for fact in facts] == [1, 2, 3, 4]
     assert run.run_count == 2

@@ -47,15 +47,13 @@ class Process:
         run = TaskRun()
         number = flow.names.get(task, 0)
         flow.names[task] = number + 1
-        key = f"{flow.run.name} {task} {number}".encode()
-        run.create(
-            key, time.time_ns() - int(since * SECOND), task=1, name=f"{task}-{number}",
-            flow_run=flow.run.key, parent=None, tags=(), running=running,
-        )  # fmt: skip
+        run.key = key = f"{flow.run.name} {task} {number}".encode()
+        run.name = f"{task}-{number}"
+        at = time.time_ns() - int(since * SECOND)
+        run.create(at, 1, flow.run.key, None, running=running)
         self.runs[key] = run
-        return RunContext(
-            run, SimpleNamespace(name=task, kind="Task"), flow, flow, log_prints=False
-        )
+        spec = SimpleNamespace(name=task, kind="Task")
+        return RunContext(run, spec, flow, flow, log_prints=False)
 
     def end(self, context, number=COMPLETED, name=None, message=None) -> None:
         run = context.run

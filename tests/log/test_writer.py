@@ -45,9 +45,8 @@ def texts(tmp_path) -> list[str]:
 def begun(log: LogWriter, name: str = "a-0") -> TaskRun:
     run = TaskRun()
     number = log.define(TaskDefined(0, "a-1", "a"))
-    fact = run.create(
-        os.urandom(16), 1, task=number, name=name, flow_run=None, parent=None, tags=(), running=True
-    )
+    run.key, run.name = os.urandom(16), name
+    fact = run.create(1, number, None, None, running=True)
     log.opened(run, fact)
     return run
 

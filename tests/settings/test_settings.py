@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
 from flowstone.settings import (
-    KNOWN,
     Described,
     FlowSettings,
     LogSettings,
-    RetrySettings,
     Settings,
     SettingsError,
+    TaskSettings,
     describe,
+    files,
     load,
     variable,
 )
+from flowstone.settings.declared import KNOWN
 
 
 def test_without_variables_every_setting_has_its_default(monkeypatch):
@@ -30,7 +32,7 @@ def test_without_variables_every_setting_has_its_default(monkeypatch):
     assert settings.logging.level == logging.INFO
     assert settings.logging.colors is None
     assert settings.logging.log_prints is False
-    assert settings.tasks == RetrySettings()
+    assert settings.tasks == TaskSettings()
     assert settings.flows == FlowSettings(stop_grace_seconds=5.0)
 
 
@@ -114,17 +116,27 @@ def test_a_home_that_begins_with_a_tilde_or_is_relative_becomes_a_full_path(monk
     assert load({"FLOWSTONE_HOME": "runs"}).home == str(tmp_path / "runs")
 
 
-def test_variables_that_are_no_setting_are_passed_over():
-    assert load({"FLOWSTONE_LOGING_LEVEL": "x", "PATH": "/bin"}) == load({})
+@pytest.mark.parametrize(
+    "name",
+    ["FLOWSTONE_TEST_X", "FLOWSTONE__RUNTIME__FLOW_RUN__NAME", "FLOWSTONE_LOGGING_ROOT_LEVEL"],
+)
+def test_variables_that_are_read_elsewhere_are_passed_over(name):
+    assert load({name: "x", "PATH": "/bin"}) == load({})
 
 
 def test_every_field_of_the_settings_is_known_by_its_dotted_name():
     fields = []
     for part in Settings.__struct_fields__:
         value = getattr(Settings(), part)
-        inner = getattr(value, "__struct_fields__", None)
-        fields += [f"{part}.{name}" for name in inner] if inner else [part]
-    assert fields == list(KNOWN)
+        fields += names_within(part, value)
+    assert sorted(fields) == sorted(KNOWN)
+
+
+def names_within(name, value):
+    inner = getattr(value, "__struct_fields__", None)
+    if inner is None:
+        return [name]
+    return [one for part in inner for one in names_within(f"{name}.{part}", getattr(value, part))]
 
 
 def test_settings_cannot_be_changed():
@@ -135,7 +147,28 @@ def test_settings_cannot_be_changed():
 def test_importing_the_settings_loads_nothing_heavy():
     code = (
         "import sys, flowstone.settings as s; s.load({}); "
-        "print([m for m in ('pathlib','tomllib','pydantic','json','asyncio') if m in sys.modules])"
+        "heavy = ('pathlib', 'tomllib', 'tomlkit', 'difflib', 'pydantic', 'json', 'asyncio'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("text", "has_table"),
+    [
+        (b"[tool.flowstone]\n", True),
+        (b"  [ tool . flowstone . logging ]\n", True),
+        (b"[\"tool\".'flowstone']\n", True),
+        (b"[tool]\nflowstone = {live = true}\n", True),
+        (b"tool.flowstone.live = true\n", True),
+        (b'dependencies = ["flowstone"]\n[tool.ruff]\n', False),
+        (b'[project.entry-points.x]\nflowstone = "x"\n[tool.ruff]\n', False),
+        (b"", False),
+    ],
+)
+def test_a_pyproject_file_is_parsed_only_where_our_table_may_be_in_it(text, has_table):
+    assert files._may_have_table(text) is has_table
+    assert bool(tomllib.loads(text.decode()).get("tool", {}).get("flowstone") is not None) <= (
+        has_table
+    )

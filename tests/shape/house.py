@@ -43,6 +43,7 @@ LAZY = frozenset(
         "numpy",
         "pydantic",
         "rich",
+        "tomllib",
     },
 )
 """What may be imported inside a function: heavy, and not every run uses it."""

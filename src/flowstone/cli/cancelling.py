@@ -42,13 +42,13 @@ def declare_cancel(parser: argparse.ArgumentParser, kind: Kind) -> None:
     parser.add_argument(
         "--wait",
         action="store_true",
-        help=f"wait until the {kind.noun} has ended; exit code 1 if not as Cancelled",
+        help=f"wait until the {kind.noun} has ended; exit code 1 if it is not Cancelled",
     )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=_seconds,
-        help="wait at most so long (the request stays); says --wait too",
+        help="as --wait, but at most so long; the request stays",
     )
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any, NoReturn
 
 import msgspec
+
+_WIDTH = 80
+"""Columns of every help text."""
 
 
 class CommandError(Exception):
@@ -26,11 +30,17 @@ class Command(msgspec.Struct, frozen=True):
     do: Callable[[argparse.Namespace], int]
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+class _HelpFormatter(argparse.HelpFormatter):
     """Help at its own width: argparse would import 5 ms of `shutil` to measure the terminal."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=96)
+        super().__init__(prog, width=_WIDTH)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Wrap the lines that are too long, and leave the others: an example is one line."""
+        fill = super()._fill_text
+        lines = text.splitlines()
+        return "\n".join([fill(one, width, indent) if len(one) > width else one for one in lines])
 
 
 class Parser(argparse.ArgumentParser):
@@ -57,9 +67,15 @@ def parser_of(command: Command, words: str) -> Parser:
 def overview(usage: str, about: str, entries: Iterable[tuple[str, str]]) -> str:
     """Return the help of something that is made of commands."""
     rows = list(entries)
-    width = max(len(name) for name, _ in rows)
-    lines = [f"  {name.ljust(width)}  {text}" for name, text in rows]
-    return "\n".join([f"usage: {usage}", "", about, "", "commands:", *lines])
+    margin = max(len(name) for name, _ in rows) + 4
+    # By name: only a help text is wrapped, and every command loads this module.
+    wrap = import_module("textwrap").wrap
+    lines = []
+    for name, text in rows:
+        first, *more = wrap(text, _WIDTH - margin)
+        lines.append(f"  {name}".ljust(margin) + first)
+        lines += [" " * margin + line for line in more]
+    return "\n".join([f"usage: {usage}", "", *wrap(about, _WIDTH), "", "commands:", *lines])
 
 
 Arguments = Any

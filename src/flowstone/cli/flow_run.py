@@ -22,6 +22,7 @@ from flowstone.cli.output import (
     print_table,
     shown_ids,
 )
+from flowstone.cli.progress import print_progress, progress_objects
 from flowstone.cli.runs import (
     elapsed,
     flow_run_object,
@@ -93,7 +94,11 @@ def _inspect(arguments: Arguments) -> int:
     with opened_store() as store:
         row = store.find_flow_run(arguments.run)
         if arguments.output == "json":
-            extra = {"states": states_of(store, row), "task_run_counts": store.task_counts(row.id)}
+            extra = {
+                "states": states_of(store, row),
+                "task_run_counts": store.task_counts(row.id),
+                "progress": progress_objects(store, row.id),
+            }
             print_json(flow_run_object(row) | extra)
         else:
             _print_flow_run(store, row)
@@ -117,6 +122,7 @@ def _print_flow_run(store: Store, row: FlowRunRow) -> None:
             ("Task runs", ", ".join(f"{number:,} {name}" for name, number in counts) or "none"),
         ]
     )
+    print_progress(store, row.id)
     print_states(store, row)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flowstone.cli.command import Arguments, Command
 from flowstone.cli.home import home, opened_store
 from flowstone.cli.options import add_output
-from flowstone.cli.output import plural, print_json, print_table, shown_ids
+from flowstone.cli.output import plural, print_json, print_table, shown_ids, size
 from flowstone.cli.table import Column, Row
 from flowstone.cli.terminal import printable
 from flowstone.core.ids import id_text
@@ -34,7 +34,7 @@ def _status(arguments: Arguments) -> int:
         _print_logs(status.logs)
     else:
         print(f"No logs wait in {home() / 'logs'}: all that was recorded is in the store.")
-    for text in _troubles(status):
+    for text in troubles(status):
         print(printable(text))
     return 0
 
@@ -48,8 +48,8 @@ def _print_logs(logs: tuple[LogFacts, ...]) -> None:
                 f"{log.pid} on {log.host}",
                 {True: "yes", False: "no", None: "?"}[log.alive],
                 str(len(log.segments)),
-                _size(log.applied),
-                _size(log.uncollected) if log.uncollected else "-",
+                size(log.applied),
+                size(log.uncollected) if log.uncollected else "-",
             )
         )
         for short_id, log in zip(ids, logs, strict=True)
@@ -57,7 +57,7 @@ def _print_logs(logs: tuple[LogFacts, ...]) -> None:
     print_table(_COLUMNS, rows)
 
 
-def _troubles(status: LogStatus) -> list[str]:
+def troubles(status: LogStatus) -> list[str]:
     """Return a sentence for each thing that could not be read, or is gone."""
     found = [
         f"Log {id_text(log.id)} needs {log.needs}: it has records that this version does not know."
@@ -112,18 +112,6 @@ def _log_object(log: LogFacts) -> dict[str, Any]:
         "lost_lines": log.lost_lines,
         "needs": log.needs,
     }
-
-
-def _size(count: int) -> str:
-    """Return a number of bytes to look at: `812 B`, `3.4 KiB`, `64.0 MiB`."""
-    if count < 1024:
-        return f"{count} B"
-    size, unit = count / 1024, "KiB"
-    for larger in ("MiB", "GiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.1f} {unit}"
 
 
 COMMANDS: dict[str, Command] = {

@@ -26,13 +26,23 @@ FAMILIES = {
     "flow-run": "Look at flow runs, or end them: ls, inspect, logs, graph, cancel, delete.",
     "task-run": "Look at task runs, or end them: ls, inspect, logs, cancel.",
     "log": "Look at the logs that runs are recorded in: status.",
+    "artifact": "What runs leave to be looked at: ls, inspect, delete.",
+    "variable": "Small named values of this home: ls, get, set, inspect, unset.",
     "gcl": "Global limits: create, ls, inspect, update, enable, disable, delete.",
     "concurrency-limit": "Limits of tags: create, ls, inspect, reset, delete.",
-    "config": "Look at the settings: view.",
+    "config": "Look at the settings, or change them: view, set, unset, validate.",
+    "profile": "Named sets of settings: ls, create, use, inspect, rename, delete.",
+    "doctor": "Look whether all is well with this installation and its home.",
+    "completion": "Print what lets a shell complete commands: bash, zsh, fish.",
     "version": "Show the versions in use.",
 }
 """The first words, each with a module of its name, in the order to show them."""
+_EXAMPLES = """\
+flowstone run etl.py:nightly --param day=2026-01-31
+  flowstone flow-run ls --state failed --since 2h
+  flowstone doctor"""
 ABOUT = "Flowstone runs Python functions as tracked tasks and flows. No server is needed."
+_PROFILE = "FLOWSTONE_PROFILE"
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
@@ -43,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may not fit the encoding
     try:
-        code = _dispatch(words)
+        code = _dispatch_in_profile(words)
         sys.stdout.flush()
     except UsageError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -61,11 +71,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def _dispatch_in_profile(words: list[str]) -> int:
+    option, is_joined, name = words[0].partition("=") if words else ("", "", "")
+    if option not in ("--profile", "-p"):
+        return _dispatch(words)
+    rest = words[1:] if is_joined else words[2:]
+    name = name if is_joined else "".join(words[1:2])
+    if not name:
+        message = f"'{option}' needs the name of a profile. 'flowstone profile ls' lists them."
+        raise UsageError(message)
+    before = {key: os.environ[key] for key in (_PROFILE,) if key in os.environ}
+    os.environ[_PROFILE] = name  # so that the processes that the command starts have it too
+    try:
+        return _dispatch(rest)
+    finally:
+        del os.environ[_PROFILE]
+        os.environ.update(before)
+
+
 def _dispatch(words: list[str]) -> int:
     first = words[0] if words else "--help"
     if first in ("--help", "-h", "help"):
         print(overview("flowstone COMMAND …", ABOUT, FAMILIES.items()))
-        print("\n'flowstone COMMAND --help' says more about each.")
+        print("\nFor one command in a profile: flowstone --profile NAME COMMAND …")
+        print(f"\nexamples:\n  {_EXAMPLES}\n\n'flowstone COMMAND --help' says more about each.")
         return 0 if words else MISUSED
     if first in ("--version", "-V"):
         first, words = "version", ["version", "--short"]
@@ -83,6 +112,7 @@ def _dispatch_within(family: str, commands: dict[str, Command], words: list[str]
     if second in ("--help", "-h", "help"):
         entries = [(name, command.about) for name, command in commands.items()]
         print(overview(f"flowstone {family} COMMAND …", FAMILIES[family], entries))
+        print(f"\n'flowstone {family} COMMAND --help' says more, with an example.")
         return 0 if words else MISUSED
     if second not in commands:
         message = f"'{family}' has no command '{second}'.{_suggestion(second, commands)}"

@@ -55,3 +55,15 @@ def shown_ids(ids: Sequence[str]) -> list[str]:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: `1 flow run`, `2 flow runs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes to look at: `812 B`, `3.4 KiB`, `64.0 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    number, unit = count / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if number < 1024:
+            break
+        number, unit = number / 1024, larger
+    return f"{number:.1f} {unit}"

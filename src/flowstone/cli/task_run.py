@@ -19,6 +19,7 @@ from flowstone.cli.output import (
     print_table,
     shown_ids,
 )
+from flowstone.cli.progress import print_progress, progress_objects
 from flowstone.cli.runs import (
     elapsed,
     inputs_of,
@@ -86,7 +87,11 @@ def _inspect(arguments: Arguments) -> int:
     with opened_store() as store:
         row = store.find_task_run(arguments.run)
         if arguments.output == "json":
-            extra = {"task_inputs": inputs_of(store, row), "states": states_of(store, row)}
+            extra = {
+                "task_inputs": inputs_of(store, row),
+                "progress": progress_objects(store, row.id),
+                "states": states_of(store, row),
+            }
             print_json(task_run_object(row) | extra)
         else:
             _print_task_run(store, row)
@@ -110,6 +115,7 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
         ]
     )
     print_edges(store, row)
+    print_progress(store, row.id)
     print_states(store, row)
 
 

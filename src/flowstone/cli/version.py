@@ -34,7 +34,13 @@ def _show(arguments: Arguments) -> int:
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--short", action="store_true", help="only Flowstone's own version")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument(
+        "-o",
+        "--output",
+        choices=("table", "json"),
+        default="table",
+        help="'json' for programs; a table otherwise",
+    )
 
 
 COMMANDS = Command(

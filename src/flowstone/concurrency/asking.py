@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flowstone.core.context import current
 from flowstone.core.runs import TaskRun
 from flowstone.drive.limits.requests import Request
 from flowstone.drive.seats import Lowered
+from flowstone.drive.waiting import CLOCKS, Clock
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 from flowstone.logging import get_run_logger
 from flowstone.wiring import PROCESS
@@ -17,6 +19,8 @@ _SOON = 1.0
 """Seconds of waiting that are not worth a line."""
 _RETRY = 1.0
 """Seconds that one of `max_retries` stands for; here nobody asks again, one stands in a queue."""
+_A_LOOK = 0.02
+"""Seconds in which the limiter looks around at least once."""
 
 Names = str | Iterable[str] | None
 
@@ -49,7 +53,7 @@ class Asking:
         self._retries = max_retries
         self._limits = PROCESS.limits.limiter
 
-    def ask(self) -> list[float | None]:
+    def ask(self) -> Iterable[float | None]:
         """Ask; return the times to wait, one after the other, none where there is nothing to."""
         with Lowered():
             self._limits.ask(self.request)
@@ -59,9 +63,22 @@ class Asking:
             return []
         times = [self._timeout, None if self._retries is None else self._retries * _RETRY]
         longest = min((time for time in times if time is not None), default=None)
+        clock = CLOCKS.get() if CLOCKS else None
+        if clock is not None and self.request.is_rate:
+            return self._turning(clock, math.inf if longest is None else longest)
         if longest is not None and longest <= _SOON:
             return [longest]
         return [_SOON, None if longest is None else longest - _SOON]
+
+    def _turning(self, clock: Clock, longest: float) -> Iterator[float]:
+        """Let a clock pass the time until it is the request's turn, in `longest` seconds of it."""
+        passed = 0.0
+        while passed < longest:
+            seconds = min(self._limits.seconds_to_room(self.request), longest - passed)
+            if seconds:
+                clock.wait(seconds)
+                passed += seconds
+            yield _A_LOOK
 
     def say_queued(self) -> None:
         """Tell people what is waited for."""

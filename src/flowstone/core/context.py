@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,7 @@ from flowstone.core.origins import Origins
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Declared, DeclaredFlow
+    from flowstone.core.loops import Loops
     from flowstone.core.runs import FlowRun, TaskRun
     from flowstone.core.stopping import Deadline, Reach
     from flowstone.core.upstream import Input, Slots, Upstream
@@ -27,27 +29,21 @@ class RunContext:
     present attempt, `request` why the run is to be cancelled; `is_sealed` tells that what it came
     to is decided, so that neither matters any more. `reach` is how to get at what it does now.
     `call` is what a task's body is called with, once its inputs are there; `inputs`
-    are the runs whose results it takes, by the parameters that they are given for.
+    are the runs whose results it takes, by the parameters that they are given for. `loops` are
+    those of its body that are tracked, once there was one.
     """
-
-    __slots__ = (
-        "call",
-        "deadline",
-        "flow",
-        "inputs",
-        "is_sealed",
-        "log_prints",
-        "outer",
-        "reach",
-        "request",
-        "run",
-        "slots",
-        "spec",
-    )
 
     run: Any
     spec: Any
     call: tuple[tuple[Any, ...], dict[str, Any]]
+    loops: Loops
+    # What a context begins with stands in the class: so making one stores little.
+    deadline: Deadline | None = None
+    request: str | None = None
+    inputs: Mapping[str, tuple[Input, ...]] = NO_INPUTS
+    is_sealed = False
+    reach: Reach | None = None
+    slots: Slots | None = None
 
     def __init__(
         self,
@@ -55,20 +51,13 @@ class RunContext:
         spec: Declared,
         outer: RunContext | None,
         flow: FlowContext | None,
-        *,
-        log_prints: bool,
+        log_prints: bool,  # noqa: FBT001  by name it would cost each call of a task 0.1 µs
     ) -> None:
         self.run = run
         self.spec = spec
         self.outer = outer
         self.flow = flow
         self.log_prints = log_prints
-        self.deadline: Deadline | None = None
-        self.request: str | None = None
-        self.inputs: Mapping[str, tuple[Input, ...]] = NO_INPUTS
-        self.is_sealed = False
-        self.reach: Reach | None = None
-        self.slots: Slots | None = None
 
     @property
     def is_late(self) -> bool:
@@ -92,49 +81,24 @@ class FlowContext(RunContext):
     have, counted where somebody watches.
     """
 
-    __slots__ = (
-        "children",
-        "ended",
-        "failures",
-        "maps",
-        "names",
-        "origins",
-        "runner",
-        "shown",
-        "tally",
-    )
     run: FlowRun
     spec: DeclaredFlow
 
     def __init__(
         self, run: FlowRun, spec: DeclaredFlow, outer: RunContext | None, *, log_prints: bool
     ) -> None:
-        super().__init__(run, spec, outer, self, log_prints=log_prints)
-        self.names: dict[str, int] = {}
-        self.tally: dict[str, int] = {}
-        self.shown: dict[str, int] = {}
+        super().__init__(run, spec, outer, self, log_prints)
+        # Any thread counts in these, with nothing called between reading and storing a number:
+        # a call is where threads switch.
+        self.names: dict[str, int] = defaultdict(int)
+        self.tally: dict[str, int] = defaultdict(int)
+        self.shown: dict[str, int] = defaultdict(int)
         self.ended: dict[str, int] = {}
         self.maps: dict[str, tuple[int, int]] = {}
         self.children: set[Upstream] = set()
         self.failures: list[Upstream] = []
         self.runner: Any = None
         self.origins = Origins()
-
-    def count(self, state: str) -> None:
-        """Count a task run that ended in a state of this name; any thread may."""
-        try:
-            self.tally[state] += 1  # without a call in between, which is where threads switch
-        except KeyError:
-            self.tally.setdefault(state, 0)
-            self.tally[state] += 1
-
-    def number_of(self, task: str) -> int:
-        """Return how many runs of a task there were before this one; any thread may ask."""
-        if task not in self.names:
-            self.names.setdefault(task, 0)
-        number = self.names[task]  # as in `count`, no call stands between this and the next line
-        self.names[task] = number + 1
-        return number
 
     def close(self) -> None:
         """Let go of what submitted for this flow run."""

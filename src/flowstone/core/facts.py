@@ -62,7 +62,7 @@ class TaskRunCompleted(Written, frozen=True, tag=4, gc=False):
     fence: int = 0
 
 
-class TaskRunChanged(Written, frozen=True, tag=5):
+class TaskRunChanged(Written, frozen=True, tag=5, gc=False):
     """A task run entered a state. `name` is absent where it is the type's own.
 
     `type` is the number of the state type (`StateType.number`); `scheduled` the time a Scheduled
@@ -167,6 +167,41 @@ class FlowRunNamed(Written, frozen=True, tag=16):
     name: str
 
 
+class ArtifactWritten(Written, frozen=True, tag=17):
+    """An artifact began to exist. `data` is text, or JSON as text, as its `type` wants."""
+
+    artifact: bytes
+    type: str
+    key: str | None
+    at: int
+    data: str | None
+    description: str | None
+    flow_run: bytes | None
+    task_run: bytes | None
+
+
+class ArtifactChanged(Written, frozen=True, tag=18):
+    """An artifact, maybe of another log, got other data; and another description if given."""
+
+    artifact: bytes
+    at: int
+    data: str
+    description: str | None = None
+
+
+class ProgressMade(Written, frozen=True, tag=128):
+    """How far a loop of a run is: so many items are handled, of so many where that is known.
+
+    Loops of a run are told apart by their descriptions.
+    """
+
+    run: bytes
+    description: str
+    at: int
+    done: int
+    total: int | None = None
+
+
 Defined = TaskDefined | FlowDefined
 Fact = (
     TaskRunCreated
@@ -180,4 +215,7 @@ Fact = (
     | InputsFound
     | TaskRunNamed
     | FlowRunNamed
+    | ArtifactWritten
+    | ArtifactChanged
+    | ProgressMade
 )

@@ -37,3 +37,4 @@ class Err(msgspec.Struct, frozen=True):
 
 
 Outcome = Ok | Err
+OUTCOMES = (Ok, Err)

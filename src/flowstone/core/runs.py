@@ -47,39 +47,20 @@ from flowstone.exceptions import IllegalMove
 class Run:
     """What task runs and flow runs share. Times are kept in nanoseconds and shown as datetimes."""
 
-    __slots__ = (
-        "_at",
-        "_created",
-        "_due",
-        "_ended",
-        "_fact",
-        "_ran",
-        "_started",
-        "handle",
-        "key",
-        "message",
-        "name",
-        "returned",
-        "run_count",
-        "sequence",
-        "state_number",
-        "tags",
-        "titled",
-    )
-
-    def __init__(self) -> None:
-        self.key = b""
-        self.name = ""
-        self.tags: tuple[str, ...] = ()
-        self.state_number = -1
-        self.titled: str | None = None  # the state's name where it is not the type's own
-        self.message: str | None = None
-        self.sequence = -1
-        self.run_count = 0
-        self._created = self._started = self._ended = self._at = self._ran = self._due = 0
-        self._fact: Any = None
-        self.handle: Any = None  # while it is open: what can be asked to cancel it
-        self.returned: State | None = None  # what the body asked to end as, if it did
+    # What a run begins with stands in the class: so making one stores nothing.
+    key = b""
+    name = ""
+    tags: tuple[str, ...] = ()
+    state_number = -1
+    titled: str | None = None  # the state's name where it is not the type's own
+    message: str | None = None
+    sequence = -1
+    run_count = 0
+    is_over = False  # nothing more will happen to it: it has ended, or will never be ready
+    _created = _started = _ended = _at = _ran = _due = 0
+    _fact: Any = None
+    handle: Any = None  # while it is open: what can be asked to cancel it
+    returned: State | None = None  # what the body asked to end as, if it did
 
     @property
     def id(self) -> uuid.UUID:
@@ -105,11 +86,6 @@ class Run:
     def is_final(self) -> bool:
         """Whether the run has ended."""
         return self.state_number in TERMINAL
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen to the run: it has ended, or will never be ready."""
-        return self._ended != 0
 
     @property
     def created(self) -> datetime | None:
@@ -206,15 +182,8 @@ class Run:
             self._started = self._started or now
         if number in TERMINAL or name == NOT_READY:
             self._ended = now
+            self.is_over = True
         return self._changed(number, now, name, message, scheduled)
-
-    def _begin(self, now: int, *, running: bool) -> None:
-        self._created = self._at = now
-        if running:
-            self.sequence, self.state_number, self.run_count = 1, RUNNING, 1
-            self._started = now
-        else:
-            self.sequence, self.state_number = 0, PENDING
 
     def _leave(self, now: int) -> None:
         if self.state_number == RUNNING:
@@ -235,27 +204,26 @@ class Run:
 class TaskRun(Run):
     """One call of a task, with all of its attempts."""
 
-    __slots__ = ("flow_run_key", "parent_key")
     flow_run_key: bytes | None
     parent_key: bytes | None
 
     def create(
-        self,
-        key: bytes,
-        now: int,
-        *,
-        task: int,
-        name: str,
-        flow_run: bytes | None,
-        parent: bytes | None,
-        tags: tuple[str, ...],
-        running: bool,
+        self, now: int, task: int, flow_run: bytes | None, parent: bytes | None, *, running: bool
     ) -> TaskRunCreated:
-        """Begin to exist, as Pending; with `running`, at the same instant as Running."""
-        self.key, self.name, self.tags = key, name, tags
+        """Begin to exist, as Pending; with `running`, at the same instant as Running.
+
+        The run has its id, its name and its tags already.
+        """
         self.flow_run_key, self.parent_key = flow_run, parent
-        self._begin(now, running=running)
-        self._fact = fact = TaskRunCreated(key, task, now, running, flow_run, parent, name, tags)
+        self._created = self._at = now
+        if running:
+            self.sequence, self.state_number, self.run_count = 1, RUNNING, 1
+            self._started = now
+        else:
+            self.sequence, self.state_number = 0, PENDING
+        self._fact = fact = TaskRunCreated(
+            self.key, task, now, running, flow_run, parent, self.name, self.tags
+        )
         return fact
 
     def start(self, now: int) -> TaskRunChanged:
@@ -277,6 +245,7 @@ class TaskRun(Run):
         self.sequence += 1
         self.state_number, self.titled, self.message = COMPLETED, None, None
         self._at = self._ended = now
+        self.is_over = True
         return TaskRunCompleted(self.key, self.sequence, now)
 
     def carried(self) -> TaskRunCarried:
@@ -307,7 +276,6 @@ class TaskRun(Run):
 class FlowRun(Run):
     """One call of a flow, with all of its attempts."""
 
-    __slots__ = ("parameters", "parent_flow_run_key", "parent_key")
     parameters: dict[str, Any]
     """The parameters of the call by name, as they were passed to the body."""
     parent_flow_run_key: bytes | None
@@ -329,7 +297,12 @@ class FlowRun(Run):
         """Begin to exist, as Pending; with `running`, at the same instant as Running."""
         self.key, self.name, self.tags = key, name, tags
         self.parent_flow_run_key, self.parent_key = parent_flow_run, parent
-        self._begin(now, running=running)
+        self._created = self._at = now
+        if running:
+            self.sequence, self.state_number, self.run_count = 1, RUNNING, 1
+            self._started = now
+        else:
+            self.sequence, self.state_number = 0, PENDING
         self._fact = fact = FlowRunCreated(
             key, flow, now, running, parent_flow_run, parent, name, tags, parameters
         )

@@ -13,6 +13,7 @@ from flowstone.core.upstream import Waitable
 from flowstone.drive.coroutines import RUN_OUT, arun_out
 from flowstone.drive.left_behind import Bout
 from flowstone.drive.seats import HERE
+from flowstone.drive.waiting import real
 
 if TYPE_CHECKING:
     import asyncio
@@ -115,7 +116,7 @@ class Awaiting:
         """Sleep on the loop."""
         import asyncio
 
-        await _stoppable(asyncio.sleep(seconds), context)
+        await _stoppable(asyncio.sleep(real(seconds)), context)
 
     async def wait(
         self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None

@@ -26,7 +26,7 @@ class Blocking:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         fn: Callable[..., Any] | None = None,
-    ) -> Done[Outcome]:
+    ) -> Outcome:
         """Call the function of a run here; a coroutine or generator that it returns is run out.
 
         `fn` is called instead where it is given: one step of the function's generator.
@@ -35,7 +35,7 @@ class Blocking:
         seat, spec, slots = HERE.seat, context.spec, context.slots
         if context.reach is None:  # else a pool can go on without the body, and says so
             if spec.timeout_isolated and spec.timeout is not None:
-                return Done(run_isolated(self.body, context, args, kwargs))
+                return run_isolated(self.body, context, args, kwargs)
             context.reach = seat
         try:
             try:
@@ -50,18 +50,18 @@ class Blocking:
                 if seat.sent:
                     seat.settle()
         except Exception as error:  # noqa: BLE001  as a value: a StopIteration must not cross a coroutine
-            return Done(Err(error, error.__traceback__ and error.__traceback__.tb_next))
+            return Err(error, error.__traceback__ and error.__traceback__.tb_next)
         except Interrupted as interrupt:
             seat.settle()
             if not context.is_stopped:
                 raise
-            return Done(Err(interrupt, place_of(interrupt)))
+            return Err(interrupt, place_of(interrupt))
         finally:
             if context.reach is seat:
                 context.reach = None
             if slots is not None and fn is None:
                 slots.release()
-        return Done(Ok(value))
+        return Ok(value)
 
     def call(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TextIO
 
 from flowstone.drive.tracebacks import user_traceback
@@ -31,39 +33,72 @@ _STATES = (
 class ConsoleFormatter(logging.Formatter):
     """Formats a record in one line: time, level, the run or the logger, the message.
 
-    A traceback follows on lines of its own, without Flowstone's frames.
+    A traceback follows on lines of its own, without Flowstone's frames. `datefmt` gives the time
+    another form. `flow_run_fmt`, `task_run_fmt` and `fmt` (what no run wrote) take the place of the
+    usual line; they may name whatever is on the record (`%(flow_run_name)s`).
     """
+
+    def __init__(
+        self,
+        fmt: str | None = None,
+        datefmt: str | None = None,
+        flow_run_fmt: str | None = None,
+        task_run_fmt: str | None = None,
+    ) -> None:
+        super().__init__(datefmt=datefmt)
+        self._clock = 0, ""
+        self._own = {
+            kind: logging.PercentStyle(own)
+            for kind, own in (("", fmt), ("Flow", flow_run_fmt), ("Task", task_run_fmt))
+            if own is not None
+        }
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without colours."""
         return self.render(record, colors=False)
 
-    def render(self, record: logging.LogRecord, *, colors: bool) -> str:
-        """Return the line, coloured or not."""
-        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        stamp = f"{clock}.{int(record.msecs):03d}"
-        message = message_of(record)
-        level = f"{record.levelname:<7}"
+    def render(self, record: logging.LogRecord, *, colors: bool, markup: bool = False) -> str:
+        """Return the line, coloured or not; `markup` lets `[bold]…[/]` in the message mean bold."""
+        text = text_of(record)
+        if markup and "[" in text:
+            text = import_module("flowstone.drive.markup").rendered(text, colors=colors)
+        message = _with_details(record, text)
+        kind, name = _speaker(record)
+        if kind in self._own:
+            record.message, record.asctime = message, self._time(record)
+            return self._own[kind].format(record)
+        stamp, level = self._time(record), f"{record.levelname:<7}"
         if colors:
             level = f"{_LEVELS.get(record.levelno, '')}{level}{_RESET}"
             stamp = f"{_DIM}{stamp}{_RESET}"
             for start, color in _STATES:
                 if message.startswith(start):
                     message = f"{color}{message}{_RESET}"
-        return f"{stamp} | {level} | {_speaker(record)} - {message}"
+        speaker = f"{kind} run {name!r}" if kind else name
+        return f"{stamp} | {level} | {speaker} - {message}"
+
+    def _time(self, record: logging.LogRecord) -> str:
+        if self.datefmt is not None:
+            return self.formatTime(record, self.datefmt)
+        second, clock = self._clock
+        if second != int(record.created):  # formatting it costs as much as the rest of the line
+            second = int(record.created)
+            clock = time.strftime("%H:%M:%S", time.localtime(second))
+            self._clock = second, clock
+        return f"{clock}.{int(record.msecs):03d}"
 
 
 class ConsoleHandler(logging.Handler):
     """Writes to standard error as it is at the time of the line.
 
     It keeps quiet where the application's own root handler writes to a terminal stream already,
-    so that no line is shown twice.
+    so that no line is shown twice. `colors` is None where the terminal decides.
     """
 
-    def __init__(self, *, colors: bool | None = None) -> None:
+    def __init__(self, *, colors: bool | None = None, markup: bool = False) -> None:
         super().__init__()
         self.colors = colors
-        self._line = ConsoleFormatter()
+        self.markup = markup
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; an error while doing so is handled as `logging` handles it."""
@@ -73,25 +108,50 @@ class ConsoleHandler(logging.Handler):
             stream: TextIO | None = sys.stderr
             if stream is None:  # a program without a console
                 return
-            colors = self.colors if self.colors is not None else wants_color(stream)
-            stream.write(self._line.render(record, colors=colors) + "\n")
+            stream.write(self._line(record, stream) + "\n")
             stream.flush()
         except Exception:  # noqa: BLE001  a console that broke must not break the run
             self.handleError(record)
 
+    def _line(self, record: logging.LogRecord, stream: TextIO) -> str:
+        formatter = self.formatter or _USUAL
+        if not isinstance(formatter, ConsoleFormatter):
+            return formatter.format(record)
+        colors = self.colors if self.colors is not None else wants_color(stream)
+        return formatter.render(record, colors=colors, markup=self.markup)
+
+
+_USUAL = ConsoleFormatter()
+
 
 def message_of(record: logging.LogRecord) -> str:
     """Return a record's message, with the traceback of its exception below it."""
+    return _with_details(record, text_of(record))
+
+
+def text_of(record: logging.LogRecord) -> str:
+    """Return a record's message alone; where its arguments do not fit, what there is of it."""
     try:
-        message = record.getMessage()
+        return record.getMessage()
     except Exception as broken:  # noqa: BLE001  the arguments of a log call are the user's
-        message = f"{record.msg!r} (its arguments do not fit: {broken})"
+        why = f"its arguments do not fit: {_safely(str, broken)}"
+        return f"{_safely(repr, record.msg)} ({why})"
+
+
+def _with_details(record: logging.LogRecord, message: str) -> str:
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         message = f"{message}\n{user_traceback(error)}"
     if record.stack_info:
         message = f"{message}\n{record.stack_info}"
     return message
+
+
+def _safely(write: Callable[[object], str], value: object) -> str:
+    try:
+        return write(value)
+    except Exception:  # noqa: BLE001  a user's __str__ and __repr__ may raise anything
+        return f"<{type(value).__name__}>"
 
 
 def wants_color(stream: TextIO) -> bool:
@@ -104,15 +164,6 @@ def wants_color(stream: TextIO) -> bool:
         return False
 
 
-def install(level: int, *, colors: bool | None) -> None:
-    """Give the `flowstone` logger its level and the console handler, unless it has handlers."""
-    logger = logging.getLogger("flowstone")
-    if logger.level == logging.NOTSET:
-        logger.setLevel(level)
-    if not logger.handlers:
-        logger.addHandler(ConsoleHandler(colors=colors))
-
-
 def _root_shows() -> bool:
     streams: tuple[Any, ...] = (sys.stderr, sys.stdout, sys.__stderr__, sys.__stdout__)
     return any(
@@ -120,9 +171,10 @@ def _root_shows() -> bool:
     )
 
 
-def _speaker(record: logging.LogRecord) -> str:
+def _speaker(record: logging.LogRecord) -> tuple[str, str]:
+    """Return who says it: `Task` or `Flow` and the run's name, or nothing and the logger's name."""
     if name := getattr(record, "task_run_name", None):
-        return f"Task run {name!r}"
+        return "Task", name
     if name := getattr(record, "flow_run_name", None):
-        return f"Flow run {name!r}"
-    return record.name
+        return "Flow", name
+    return "", record.name

@@ -68,7 +68,7 @@ class _Iteration:
         generator = self.context.spec.fn(*self.args, **self.kwargs)
         step, sent, count = generator.send, None, 0
         while True:
-            outcome = BLOCKING.body(self.context, (sent,), {}, step).value
+            outcome = BLOCKING.body(self.context, (sent,), {}, step)
             if isinstance(outcome, Err):
                 return _end_of(outcome)
             count += 1
@@ -76,7 +76,7 @@ class _Iteration:
                 with _Suspended(self.context, outcome):
                     step, sent = generator.send, (yield Value(outcome.value))
             except _Closing:
-                closed = BLOCKING.body(self.context, (), {}, generator.close).value
+                closed = BLOCKING.body(self.context, (), {}, generator.close)
                 return closed if isinstance(closed, Err) else _closed_after(count)
             except BaseException as error:  # noqa: BLE001  what the caller throws in is the body's
                 step, sent = generator.throw, error

@@ -14,7 +14,6 @@ from flowstone.core.stopping import Interrupted
 from flowstone.drive.left_behind import SeatBout
 from flowstone.drive.seats import HERE
 from flowstone.drive.waiting import Pause
-from flowstone.engine.steps import Done
 
 
 class _Isolated(SeatBout):
@@ -31,7 +30,7 @@ class _Isolated(SeatBout):
 
 
 def run_isolated(
-    run_body: Callable[..., Done[Outcome]],
+    run_body: Callable[..., Outcome],
     context: RunContext,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -42,7 +41,7 @@ def run_isolated(
     def work() -> None:
         context.reach = bout = _Isolated(gate)
         try:
-            outcome = run_body(context, args, kwargs).value
+            outcome = run_body(context, args, kwargs)
         except BaseException as error:  # noqa: BLE001  raised again in the thread that asked
             outcome = Err(error, error.__traceback__)
         bout.is_over = True

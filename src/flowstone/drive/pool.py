@@ -83,7 +83,7 @@ class _Story(SeatBout):
         context.reach = self
         outcome: Outcome | BaseException
         try:
-            outcome = BLOCKING.body(context, body.args, body.kwargs).value
+            outcome = BLOCKING.body(context, body.args, body.kwargs)
         except BaseException as error:  # noqa: BLE001  the story records it as a crash
             outcome = error
         self.is_over = True
@@ -173,7 +173,7 @@ class Pool:
             if self._places is not None:
                 self._places.acquire()
             try:
-                self._advance(item if isinstance(item, _Story) else self._begin(item))
+                self._advance(item)
             finally:
                 if self._places is not None and not seat.is_left:
                     self._places.release()
@@ -182,15 +182,15 @@ class Pool:
             with self._lock:
                 self._threads -= 1
 
-    def _begin(self, job: Job) -> _Story | None:
-        begun = job.begin()
-        return None if begun is None else _Story(self, job, *begun)
-
-    def _advance(self, story: _Story | None) -> None:
-        """Run a story until it ends or waits."""
-        if story is None:  # it was withdrawn
-            return
-        job = story.job
+    def _advance(self, item: Job | _Story) -> None:
+        """Run a story, of a job that begins or its own, until it ends or waits."""
+        if isinstance(item, _Story):
+            job, story = item.job, item
+        else:
+            job, begun = item, item.begin()
+            if begun is None:  # it was withdrawn
+                return
+            story = _Story(self, job, *begun)
         try:
             while True:
                 pause = story.context.run(story.steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -12,7 +13,8 @@ from flowstone.core.durations import duration
 from flowstone.core.runs import FlowRun
 from flowstone.core.states import COMPLETED
 from flowstone.core.upstream import Upstream
-from flowstone.drive.capture import log_for
+from flowstone.drive.capture import redirect_print
+from flowstone.drive.run_logger import log_for
 from flowstone.drive.tracebacks import is_installed, user_frames
 
 SHOWN = 20
@@ -42,6 +44,8 @@ class LoggingReporter:
     def began(self, context: FlowContext) -> None:
         """Say which flow run begins."""
         run, spec = context.run, context.spec
+        if context.log_prints:
+            redirect_print()  # somebody may have put back the `print` of before
         if self._onlooker is not None:
             self._onlooker.began(context)
         log_for(context).info("Beginning flow run %r for flow %r", run.name, spec.name)
@@ -53,8 +57,9 @@ class LoggingReporter:
         run, flow = context.run, context.flow
         good = run.state_number == COMPLETED
         if flow is not None and flow is not context:
-            flow.count(run.state_name)
-            if good and not self._is_shown(context.spec.name, flow):
+            flow.tally["Completed" if good and run.titled is None else run.state_name] += 1
+            task = context.spec.name
+            if good and (flow.shown[task] > SHOWN or not self._is_shown(task, flow)):
                 return
         level = logging.INFO if good else logging.ERROR
         logger = log_for(context)
@@ -64,9 +69,7 @@ class LoggingReporter:
 
     def _is_shown(self, task: str, flow: FlowContext) -> bool:
         """Whether one more completed run of a task has a line of its own."""
-        shown = flow.shown.get(task, 0)
-        if shown > SHOWN:
-            return False
+        shown = flow.shown[task]
         flow.shown[task] = shown + 1
         if shown == SHOWN:
             self._go_quiet(flow, task)
@@ -84,7 +87,7 @@ class LoggingReporter:
             return
         flow = context.flow.run.key if context.flow is not None else None
         exc_info = None
-        if theirs is not None and (flow is None or getattr(error, TOLD, None) != flow):
+        if theirs is not None and (flow is None or _told(error) != flow):
             exc_info = (type(error), error, theirs)
         _remember_told(error, flow)
         logger.error(message, context.spec.kind, _short(error), suffix, exc_info=exc_info)
@@ -198,8 +201,13 @@ def _name(hook: Any) -> str:
     return getattr(hook, "__name__", None) or type(getattr(hook, "func", hook)).__name__
 
 
+def _told(error: BaseException) -> Any:
+    """Return the flow run whose lines show the traceback already; None where there is none."""
+    with suppress(Exception):  # a user's exception may have any __getattr__
+        return getattr(error, TOLD, None)
+    return None
+
+
 def _remember_told(error: BaseException, flow: bytes | None) -> None:
-    try:
+    with suppress(Exception):  # one with slots, or that refuses: its traceback is shown twice
         setattr(error, TOLD, flow)
-    except AttributeError:  # an exception class with slots: its traceback is shown twice
-        return

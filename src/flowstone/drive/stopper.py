@@ -9,8 +9,8 @@ from functools import partial
 from flowstone.core.context import RunContext
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.stopping import STOPS, Deadline
-from flowstone.drive.capture import log_for
 from flowstone.drive.debuggers import is_debugged
+from flowstone.drive.run_logger import log_for
 from flowstone.drive.termination import listen
 from flowstone.drive.timers import TIMERS, Timer
 
@@ -99,7 +99,7 @@ STOPPER = Stopper()
 
 
 def _tell_overdue(context: RunContext, seconds: float) -> None:
-    log_for(context, run_context=context).warning(
+    log_for(context).warning(
         "%s run %r has exceeded its timeout of %s second(s) and cannot be interrupted where it is; "
         "it goes on until what it calls returns",
         context.spec.kind,

@@ -17,6 +17,7 @@ from flowstone.core.stopping import STOPS, check_stops
 from flowstone.core.upstream import Waitable
 from flowstone.drive.left_behind import Ticket
 from flowstone.drive.timers import TIMERS
+from flowstone.drive.waiting import real
 
 
 class Job(Protocol):
@@ -72,17 +73,11 @@ class Pause:
 class Suspending:
     """The verbs of a submitted run's story: each suspends it."""
 
-    def body(self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Body:
-        """Hand out the body."""
-        return Body(context, args, kwargs)
-
-    def call(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        """Hand out other user code."""
-        return Call(fn, args, kwargs)
+    body, call = Body, Call
 
     def sleep(self, context: RunContext, seconds: float) -> Pause:
         """Give the thread back for so long."""
-        return Pause(context, (), seconds)
+        return Pause(context, (), real(seconds))
 
     def wait(
         self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None

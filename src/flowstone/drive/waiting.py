@@ -6,11 +6,26 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from flowstone.core.context import RunContext
+from flowstone.core.stand_ins import StandIns
 from flowstone.core.stopping import STOPS
 from flowstone.core.upstream import Waitable
 from flowstone.drive.seats import HERE
+
+
+class Clock(Protocol):
+    """Passes delays in no time."""
+
+    def now(self) -> int:
+        """Return its time in nanoseconds since 1970."""
+
+    def wait(self, seconds: float) -> None:
+        """Go forward by so many seconds."""
+
+
+CLOCKS: StandIns[Clock] = StandIns("clock")
 
 
 class Pause:
@@ -84,7 +99,16 @@ def wait_all(
 
 def sleep(seconds: float, context: RunContext) -> None:
     """Sleep. Raises `Interrupted` where the run of `context`, or one around it, is stopped."""
-    _open(SimpleQueue(), seconds, context)
+    _open(SimpleQueue(), real(seconds), context)
+
+
+def real(delay: float) -> float:
+    """Return how many of these seconds are really to be waited: none where a clock passes them."""
+    clock = CLOCKS.get() if CLOCKS else None
+    if clock is None:
+        return delay
+    clock.wait(delay)
+    return 0.0
 
 
 def _open(gate: SimpleQueue[bool], timeout: float | None, context: RunContext | None) -> bool:

@@ -9,7 +9,7 @@ from flowstone.core.declared import Declared, Hook
 from flowstone.core.failures import error_text, why_crashed
 from flowstone.core.final import CARRIERS, final_state, outcome_of
 from flowstone.core.inputs import ATOMS
-from flowstone.core.outcome import Err, Ok, Outcome
+from flowstone.core.outcome import OUTCOMES, Err, Ok, Outcome
 from flowstone.core.runs import TaskRun
 from flowstone.core.states import (
     CANCELLED,
@@ -31,7 +31,6 @@ from flowstone.core.stopping import (
 from flowstone.engine.ending import end_children
 from flowstone.engine.ops import Env, Ops
 from flowstone.engine.slots import ask_for_slots, wait_for_slots
-from flowstone.engine.steps import Done
 from flowstone.exceptions import CancelledRun, FlowRunTimeoutError, TaskRunTimeoutError
 
 SURELY_LATE = 0.5
@@ -48,7 +47,7 @@ async def attempt(
             await _fire(spec.on_running_hooks, context, None, ops, env)
         if spec.timeout is None and not isinstance(context, FlowContext):
             told = ops.body(context, args, kwargs)
-            outcome = told.value if isinstance(told, Done) else await told
+            outcome = told if isinstance(told, OUTCOMES) else await told
         else:
             outcome = await _in_its_time(context, args, kwargs, ops, env)
         context.is_sealed = True  # before the look: whoever asks for a stop does it the other way
@@ -76,7 +75,8 @@ async def _in_its_time(
     if context.spec.timeout is not None:
         context.deadline = env.watch.begin(context, context.spec.timeout)
     try:
-        outcome = await ops.body(context, args, kwargs)
+        told = ops.body(context, args, kwargs)
+        outcome = told if isinstance(told, OUTCOMES) else await told
         if isinstance(context, FlowContext) and context.runner is not None:
             outcome = await end_children(context, outcome, ops, env)
         return outcome
@@ -224,7 +224,11 @@ async def _allowed(
     if isinstance(answer, Err):
         env.report.condition_failed(context, answer.error)
         return False
-    return bool(answer.value)
+    try:
+        return bool(answer.value)
+    except Exception as failure:  # noqa: BLE001  an object of the user's: what its truth is, it says
+        env.report.condition_failed(context, failure)
+        return False
 
 
 async def _fire(hooks: list[Hook], context: RunContext, data: Any, ops: Ops, env: Env) -> None:

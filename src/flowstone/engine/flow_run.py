@@ -39,9 +39,10 @@ async def flow_run(
 ) -> Outcome:
     """Take the inputs, check and name, attempt until it ends; return what its caller gets."""
     outer = current.get()
+    around = outer.flow if outer is not None else None
     log_prints = spec.log_prints
     if log_prints is None:
-        log_prints = env.log_prints if outer is None else outer.log_prints
+        log_prints = env.log_prints if around is None else around.log_prints
     context = FlowContext(run, spec, outer, log_prints=log_prints)
     run.handle = context
     current.set(context)
@@ -51,7 +52,6 @@ async def flow_run(
     try:
         run.key, run.name = env.new_id(env.now()), two_words(int(env.draw() * (1 << 32)))
         run.parameters = spec.binding.bind(args, kwargs)
-        around = outer.flow if outer is not None else None
         context.inputs = known = known_inputs(around, spec.binding, args, kwargs, wait_for)
         ready = await _prepare(context, args, kwargs, wait_for, ops, env)
         _begin(context, env, ready, known)

@@ -132,7 +132,10 @@ def may_hold_inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     for value in args:
         if type(value) not in ATOMS and may_hold(type(value)):
             return True
-    return any(type(value) not in ATOMS and may_hold(type(value)) for value in kwargs.values())
+    for value in kwargs.values():  # noqa: SIM110  `any` costs a generator
+        if type(value) not in ATOMS and may_hold(type(value)):
+            return True
+    return False
 
 
 def known_inputs(

@@ -20,9 +20,10 @@ class Ops(Protocol):
 
     def body(
         self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Awaitable[Outcome]:
+    ) -> Outcome | Awaitable[Outcome]:
         """Call the function of a run; whatever it raises of `Exception` is a value.
 
+        What has its answer at once gives that itself, because nothing is called as often.
         Where the run is stopped the body is interrupted, and what it came to does not matter.
         Raises `Interrupted` where a run around it is stopped.
         """

@@ -37,8 +37,14 @@ async def task_run(  # noqa: C901, PLR0912  the whole life, in the order in whic
 
     A run that was submitted exists already, as Pending, and with the `inputs` that were known.
     """
-    context = _enter(spec, run, env)
-    outer, flow, known = context.outer, context.flow, NO_INPUTS
+    outer = current.get()
+    flow = outer.flow if outer is not None else None
+    log_prints = spec.log_prints
+    if log_prints is None:
+        log_prints = env.log_prints if flow is None else flow.log_prints
+    run.handle = context = RunContext(run, spec, outer, flow, log_prints)
+    current.set(context)
+    known = NO_INPUTS
     try:
         now = env.now()
         if run.sequence < 0:
@@ -74,27 +80,17 @@ async def task_run(  # noqa: C901, PLR0912  the whole life, in the order in whic
         raise
     finally:
         run.handle = None
-        if current.get() is context:  # not where a dropped coroutine is closed in another context
+        # A submitted run has its own context; a dropped coroutine may be closed in another one.
+        if inputs is None and current.get() is context:
             current.set(outer)
-
-
-def _enter(spec: DeclaredTask, run: TaskRun, env: Env) -> RunContext:
-    """Make the run the current one."""
-    outer = current.get()
-    log_prints = spec.log_prints
-    if log_prints is None:
-        log_prints = env.log_prints if outer is None else outer.log_prints
-    flow = outer.flow if outer is not None else None
-    run.handle = context = RunContext(run, spec, outer, flow, log_prints=log_prints)
-    current.set(context)
-    return context
 
 
 def identify(run: TaskRun, spec: DeclaredTask, flow: FlowContext | None, key: bytes) -> None:
     """Give a run its id, its tags and its name: in a flow run the task's with a number behind."""
     run.key, run.tags, name = key, tags_of(spec.run_tags, flow), spec.name
     if flow is not None:
-        ordinal = flow.number_of(name)
+        ordinal = flow.names[name]  # no call stands between this line and the next: see `tally`
+        flow.names[name] = ordinal + 1
         name = f"{name}-{ordinal}"
     run.name = name
 
@@ -147,12 +143,9 @@ def create(
 ) -> TaskRunCreated:
     """Begin the run's existence; return the fact to record."""
     return run.create(
-        run.key,
         now,
-        task=env.log.define(spec.definition),
-        name=run.name,
-        flow_run=flow.run.key if flow is not None else None,
-        parent=outer.run.key if outer is not flow and outer is not None else None,
-        tags=run.tags,
+        env.log.define(spec.definition),
+        flow.run.key if flow is not None else None,
+        outer.run.key if outer is not flow and outer is not None else None,
         running=running,
     )

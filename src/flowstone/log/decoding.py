@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import msgspec
 
 from flowstone.log.records import SKIPPABLE, Record
@@ -26,7 +28,7 @@ class Malformed(msgspec.Struct, frozen=True):
 
 _decode = msgspec.msgpack.Decoder(Record).decode
 _decode_any = msgspec.msgpack.Decoder().decode
-_KNOWN = frozenset(range(17))
+_KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(Record))
 
 
 def decode(payload: bytes) -> Record | UnknownKind | Malformed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
 from zlib import crc32
 
 import msgspec
@@ -22,8 +21,8 @@ MAX_PAYLOAD = 1 << 20
 _BEGINNING = re.compile(rb"(?s)(?=..[\x00-\x10]\x00....[\x91-\x9f\xdc\xdd])")
 _USUAL = 4096
 _NONZERO = re.compile(rb"[^\0]")
-_pack_length = struct.Struct("<I").pack
-_pack_header = HEADER.pack
+pack_length = struct.Struct("<I").pack
+pack_header = HEADER.pack
 _unpack_header = HEADER.unpack_from
 
 
@@ -35,26 +34,24 @@ def seed_of(log_id: bytes) -> int:
 def frame(payload: bytes, seed: int) -> bytes:
     """Return the frame of a payload. Raises `ValueError` for one over 1 MiB."""
     length = len(payload)
-    if length > MAX_PAYLOAD:
-        raise ValueError(length)
-    return _pack_header(length, crc32(payload, crc32(_pack_length(length), seed))) + payload
+    return pack_header(length, crc32(payload, Starts(seed)[length])) + payload
 
 
-def framer(seed: int) -> Callable[[bytes], bytes]:
-    """Return `frame` for one log, which knows the checksums of the usual lengths by heart."""
-    starts: dict[int, int] = {}
+class Starts(dict[int, int]):
+    """Where the checksum of a payload starts, by its length, in one log; usual ones are kept."""
 
-    def frame_of(payload: bytes) -> bytes:
-        """Return the frame of a payload. Raises `ValueError` for one over 1 MiB."""
-        length = len(payload)
-        start = starts.get(length)
-        if start is None:
-            if length >= _USUAL:
-                return frame(payload, seed)
-            start = starts[length] = crc32(_pack_length(length), seed)
-        return _pack_header(length, crc32(payload, start)) + payload
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
 
-    return frame_of
+    def __missing__(self, length: int) -> int:
+        """Return the start for a length. Raises `ValueError` for one over 1 MiB."""
+        if length > MAX_PAYLOAD:
+            raise ValueError(length)
+        start = crc32(pack_length(length), self._seed)
+        if length < _USUAL:
+            self[length] = start
+        return start
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -94,7 +91,7 @@ def scan(data: bytes, seed: int, base: int = 0) -> Scan:
         if length and stop <= end and length <= MAX_PAYLOAD:
             start = starts.get(length)
             if start is None:
-                start = starts[length] = crc32(_pack_length(length), seed)
+                start = starts[length] = crc32(pack_length(length), seed)
             payload = data[at + 8 : stop]
             if crc32(payload, start) == checksum:
                 found.append((base + at, payload))

@@ -7,6 +7,8 @@ Kinds from 128 may be skipped. Fields added at the end of a known kind are skipp
 from __future__ import annotations
 
 from flowstone.core.facts import (
+    ArtifactChanged,
+    ArtifactWritten,
     FlowDefined,
     FlowRunCarried,
     FlowRunChanged,
@@ -14,6 +16,7 @@ from flowstone.core.facts import (
     FlowRunNamed,
     InputsFound,
     LineLogged,
+    ProgressMade,
     TaskDefined,
     TaskRunCarried,
     TaskRunChanged,
@@ -91,4 +94,7 @@ Record = (
     | InputsFound
     | TaskRunNamed
     | FlowRunNamed
+    | ArtifactWritten
+    | ArtifactChanged
+    | ProgressMade
 )

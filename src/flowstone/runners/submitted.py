@@ -15,7 +15,7 @@ from flowstone.annotations import SEEN
 from flowstone.core.context import FlowContext, RunContext, current
 from flowstone.core.declared import DeclaredTask
 from flowstone.core.final import state_after
-from flowstone.core.outcome import Err, Outcome
+from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.runs import TaskRun
 from flowstone.core.states import CANCELLED, State
 from flowstone.core.stopping import STOPS, Interrupted, stopper_of, why_stopped
@@ -149,13 +149,19 @@ class TaskFuture(Upstream, Generic[V_co]):
         run has not ended after so many seconds.
         """
         __tracebackhide__ = True
-        self.wait(timeout)
-        if self._outcome is None:
+        outcome = self._outcome
+        if outcome is None:
+            self.wait(timeout)
+            outcome = self._outcome
+        self._touched = True
+        if isinstance(outcome, Ok):
+            return outcome.value
+        if outcome is None:
             message = f"Task run {self.task_run_id} did not complete within {timeout} seconds"
             raise TimeoutError(message)
-        if not raise_on_failure and isinstance(self._outcome, Err):
-            return self._outcome.error
-        return self._outcome.unwrap()
+        if not raise_on_failure:
+            return outcome.error
+        return outcome.unwrap()
 
     def add_done_callback(self, fn: Callable[[TaskFuture], object]) -> None:
         """Call `fn(future)` when the run has ended, on the thread that ended it; now if it has."""
@@ -200,7 +206,7 @@ class TaskFuture(Upstream, Generic[V_co]):
         env = taken[1][4]
         env.log.closed(self.run, self.run.enter(CANCELLED, env.now(), None, reason))
         if self.flow is not None:
-            self.flow.count(self.run.state_name)
+            self.flow.tally[self.run.state_name] += 1
         reason = reason or f"Task run {self.run.name!r} was cancelled."
         self.finish(Err(CancelledRun(reason)))
         return True
@@ -218,7 +224,8 @@ class TaskFuture(Upstream, Generic[V_co]):
         """Return the story and its context, for whoever runs it; None where it was withdrawn."""
         if STOPS.any and self.flow is not None and stopper_of(self.flow) is not None:
             self.withdraw(why_stopped(self.flow, its_child=True))
-        taken = self._claim()
+        with _lock:  # as `_claim`
+            taken, self._call = self._call, None
         if taken is None:
             return None
         spec, (args, kwargs, wait_for, ops, env, context, inputs) = taken

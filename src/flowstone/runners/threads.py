@@ -68,7 +68,7 @@ class Threads:
         if spec.isasync:
             SHARED.shared_loops().submit(future)
         else:
-            (self._own or SHARED.shared_pool()).put(future)
+            (self._own or SHARED.pool or SHARED.shared_pool()).put(future)
         return future
 
     def close(self) -> None:

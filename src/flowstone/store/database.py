@@ -157,8 +157,8 @@ def transaction(home: Path) -> Iterator[sqlite3.Connection]:
 def connect_reader(home: Path) -> sqlite3.Connection:
     """Open the database to read. Raises `FileNotFoundError` where there is none.
 
-    In a home that cannot be written, what is in the database file itself is read: SQLite needs to
-    make files beside it for more.
+    One of an older version is migrated first. In a home that cannot be written, what is in the
+    database file itself is read: SQLite needs to make files beside it for more.
     """
     path = database_path(home)
     if not os.path.exists(path):
@@ -167,7 +167,7 @@ def connect_reader(home: Path) -> sqlite3.Connection:
     for mode in ("ro", "ro&immutable=1"):
         connection = _connect(path, mode)
         try:
-            version_of(connection, path)
+            version = version_of(connection, path)
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
             connection.close()
@@ -177,8 +177,18 @@ def connect_reader(home: Path) -> sqlite3.Connection:
             connection.close()
             raise
         else:
-            return connection
+            if version == VERSION:
+                return connection
+            connection.close()
+            _migrate_first(home)
+            return _connect(path, mode)
     raise AssertionError(path)
+
+
+def _migrate_first(home: Path) -> None:
+    lock = WriterLock(home)
+    with lock.waiting():
+        connect_writer(lock).close()
 
 
 def empty_reader() -> sqlite3.Connection:

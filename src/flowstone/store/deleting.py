@@ -6,6 +6,8 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from flowstone.core.ids import id_text
+from flowstone.drive.long_lines import forget as forget_long_lines
+from flowstone.store.artifacts import delete_artifacts
 from flowstone.store.counts import Counts
 from flowstone.store.database import transaction
 from flowstone.store.errors import RunNotFound, RunStillOpen
@@ -22,7 +24,7 @@ _OPEN = (
 
 
 def delete_flow_run(home: Path, flow_run: bytes) -> int:
-    """Delete a flow run, what ran below it and their lines; return how many runs that were.
+    """Delete a flow run, what ran below it, their lines and artifacts; return how many runs.
 
     Raises `RunNotFound`, and `RunStillOpen` while one of them is open and its owner alive.
     """
@@ -37,6 +39,7 @@ def delete_flow_run(home: Path, flow_run: bytes) -> int:
             if not done:
                 for run in runs:
                     _delete_one(connection, run)
+                    forget_long_lines(str(home), run)
                 return deleted + len(runs)
 
 
@@ -75,6 +78,7 @@ def _delete_task_runs(connection: sqlite3.Connection, flow_run: bytes) -> int:
         _bury(connection, log, run)
     ids = [(run,) for run, *_ in rows]
     connection.executemany("DELETE FROM log_line WHERE task_run = ?", ids)
+    connection.executemany("DELETE FROM progress WHERE run = ?", ids)
     connection.executemany("DELETE FROM edge WHERE run = ?", ids)
     connection.executemany("DELETE FROM task_run WHERE id = ?", ids)
     counts.write(connection)
@@ -85,6 +89,9 @@ def _delete_one(connection: sqlite3.Connection, run: bytes) -> None:
     (log,) = connection.execute("SELECT log FROM flow_run WHERE id = ?", (run,)).fetchone()
     _bury(connection, log, run)
     connection.execute("DELETE FROM log_line WHERE flow_run = ?", (run,))
+    made = connection.execute("SELECT id FROM artifact WHERE flow_run = ?", (run,)).fetchall()
+    delete_artifacts(connection, [artifact for (artifact,) in made])
+    connection.execute("DELETE FROM progress WHERE run = ?", (run,))
     connection.execute("DELETE FROM task_count WHERE flow_run = ?", (run,))
     connection.execute("DELETE FROM flow_run_tag WHERE run = ?", (run,))
     connection.execute("DELETE FROM edge WHERE run = ?", (run,))

@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 
 from flowstone.core.facts import (
+    ArtifactChanged,
+    ArtifactWritten,
     FlowDefined,
     FlowRunCarried,
     FlowRunChanged,
@@ -20,6 +22,7 @@ from flowstone.core.facts import (
     FlowRunNamed,
     InputsFound,
     LineLogged,
+    ProgressMade,
     TaskDefined,
     TaskRunCarried,
     TaskRunChanged,
@@ -29,6 +32,7 @@ from flowstone.core.facts import (
 )
 from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
 from flowstone.log.records import Gap, Record
+from flowstone.store.artifacts import Leavings
 from flowstone.store.counts import Counts
 from flowstone.store.lives import (
     Entry,
@@ -137,6 +141,7 @@ class _Batch:
         self.flows: dict[bytes, Growing] = {}
         self.lines: list[tuple[Any, ...]] = []
         self.edges: list[tuple[bytes, bytes, str]] = []
+        self.leavings = Leavings()
         self.takers: dict[type, Callable[[int, Any], None]] = {
             TaskRunCreated: self._task_created,
             TaskRunCompleted: self._task_completed,
@@ -151,6 +156,9 @@ class _Batch:
             FlowRunNamed: self._flow_named,
             TaskDefined: self._task_defined,
             FlowDefined: self._flow_defined,
+            ArtifactWritten: self._artifact_written,
+            ArtifactChanged: self._artifact_changed,
+            ProgressMade: self._progress_made,
             Gap: self._gap,
         }
 
@@ -178,6 +186,7 @@ class _Batch:
         if self.edges:
             self.connection.executemany(INSERT_EDGE, self.edges)
             self.edges = []
+        self.leavings.write(self.connection)
         self.counts.write(self.connection)
 
     # task runs --------------------------------------------------------------------------------
@@ -320,6 +329,24 @@ class _Batch:
                 record.message,
             )
         )
+
+    def _artifact_written(self, at: int, record: ArtifactWritten) -> None:
+        del at
+        _check_id(record.artifact)
+        if not (self.deleted and self._is_deleted(record.artifact, record.flow_run)):
+            self.leavings.written(self.log, record)
+
+    def _artifact_changed(self, at: int, record: ArtifactChanged) -> None:
+        del at
+        _check_id(record.artifact)
+        if record.artifact not in self.deleted:
+            self.leavings.changed(self.log, record)
+
+    def _progress_made(self, at: int, record: ProgressMade) -> None:
+        del at
+        _check_id(record.run)
+        if record.run not in self.deleted:
+            self.leavings.progressed(record)
 
     def _task_named(self, at: int, record: TaskRunNamed) -> None:
         del at

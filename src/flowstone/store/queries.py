@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from flowstone.core.states import CANCELLING, CRASHED, DEFAULT_NAMES, TYPES
-from flowstone.store import edges
+from flowstone.store import artifacts, edges
+from flowstone.store.artifacts import ArtifactRow, ProgressRow
 from flowstone.store.cancelling import cancel
 from flowstone.store.collector import Collected, collect
-from flowstone.store.database import connect_reader, empty_reader
+from flowstone.store.database import connect_reader, empty_reader, transaction
 from flowstone.store.deleting import delete_flow_run
 from flowstone.store.finding import find
 from flowstone.store.lives import ASKED, entries_before
@@ -208,6 +209,41 @@ class Store:
         Raises `RunNotFound`, and `RunStillOpen` while it is open and its owner alive.
         """
         return delete_flow_run(self.home, flow_run)
+
+    def artifacts(
+        self,
+        *,
+        id: bytes | None = None,  # noqa: A002 - as the column
+        key: str | None = None,
+        type: str | None = None,  # noqa: A002 - as the column
+        flow_run: bytes | None = None,
+        task_run: bytes | None = None,
+        newest_only: bool = False,
+        limit: int = 0,
+    ) -> list[ArtifactRow]:
+        """Return artifacts, newest first; `limit` 0 is all.
+
+        With `newest_only` of each key only the newest version.
+        """
+        return artifacts.select_artifacts(
+            self._connection,
+            limit=limit,
+            newest_only=newest_only,
+            id=id,
+            key=key,
+            type=type,
+            flow_run=flow_run,
+            task_run=task_run,
+        )
+
+    def delete_artifacts(self, ids: list[bytes]) -> int:
+        """Delete versions of artifacts; return how many there were."""
+        with transaction(self.home) as connection:
+            return artifacts.delete_artifacts(connection, ids)
+
+    def progress(self, run: bytes) -> list[ProgressRow]:
+        """Return how far the loops of a run are, the one that moved last at the end."""
+        return artifacts.progress_of(self._connection, run)
 
     def status(self) -> LogStatus:
         """Return how it stands with the logs."""

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from flowstone.drive.limits import locks
+from flowstone.drive.waiting import CLOCKS
 from flowstone.log.machine import boot_id
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def file_name(name: str) -> str:
 def now() -> int:
     """Return nanoseconds of the clock that all processes share and that sleep does not stop."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _rate_clock() -> int:
+    clock = CLOCKS.get() if CLOCKS else None
+    return now() if clock is None else clock.now()
 
 
 class LimitFile:
@@ -253,17 +259,18 @@ class LimitFile:
     def level(self, limit: Limit) -> float:
         """Return how many slots of a rate are taken now."""
         _, level, moment, boot = self._state()
-        passed = now() - moment
+        passed = _rate_clock() - moment
         if boot != _boot() or passed < 0:  # the machine was restarted, and its clock with it
             return 0.0
         return float(max(0.0, level - limit.slot_decay_per_second * passed / 1e9))
 
     def set_level(self, level: float) -> None:
         """Note how many slots of a rate are taken now. The gate is held."""
-        os.pwrite(self.fd, _STATE.pack(self._state()[0], level, now(), _boot()), _STATE_AT)
+        raw = _STATE.pack(self._state()[0], level, _rate_clock(), _boot())
+        os.pwrite(self.fd, raw, _STATE_AT)
 
-    def close_in_child(self) -> None:
-        """Let go of the file in a forked child, which holds no lock; its parent keeps its own."""
+    def close(self) -> None:
+        """Let go of the file, and of what this process holds; a fork's parent keeps its own."""
         os.close(self.fd)
         self.fd = -1
 

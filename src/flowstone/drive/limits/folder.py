@@ -93,12 +93,17 @@ class Folder:
             for file in held:
                 file.leave()
 
+    def close(self) -> None:
+        """Close the files, and so give up what this process holds of them."""
+        with self.lock:
+            files, self.files = self.files, {}
+            for file in files.values():
+                file.close()
+
     def forget_in_child(self) -> None:
         """Begin anew in a forked child, which holds nothing."""
         self.lock = RLock()
-        files, self.files = self.files, {}
-        for file in files.values():
-            file.close_in_child()
+        self.close()
 
 
 def _read(path: str) -> Limit | None:

@@ -83,6 +83,19 @@ class Limiter:
             full = [one for one in enforced if not self._is_ready(request, *one)]
             return _words(request, *(full or enforced)[0])
 
+    def seconds_to_room(self, request: Request) -> float:
+        """Return after how long the rates have room for a request, 0 where it is not its turn."""
+        with self._section():
+            enforced = _enforced(self._files(request))
+            if request.is_done or any(self._is_behind(request, file) for file, _ in enforced):
+                return 0.0
+            lacking = [
+                (file.level(limit) + request.occupy - limit.limit) / limit.slot_decay_per_second
+                for file, limit in enforced
+                if limit.slot_decay_per_second > 0
+            ]
+            return max(0.0, *lacking) if lacking else 0.0
+
     def forget_in_child(self) -> None:
         """Begin anew in a forked child, where nobody waits."""
         self._is_deciding = self._looks = False

@@ -55,6 +55,16 @@ def local_limits(directory: str) -> LocalLimits:
         return _ALL[path]
 
 
+def forget(directory: str) -> None:
+    """Close the files of the limits in a directory that is about to go; who holds any, loses it."""
+    with _LOCK:
+        limits = _ALL.pop(os.path.realpath(directory), None)
+        for name in [name for name, one in _ALL.items() if one is limits]:
+            del _ALL[name]
+    if limits is not None:
+        limits.folder.close()
+
+
 def _forget_in_child() -> None:
     global _LOCK  # noqa: PLW0603  another thread may have held it
     _LOCK = Lock()

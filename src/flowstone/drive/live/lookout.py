@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from flowstone.core.context import FlowContext, RunContext
+from flowstone.core.loops import OPEN
 from flowstone.core.runs import TaskRun
 from flowstone.core.states import CRASHED, FAILED, PENDING, RUNNING
 
@@ -25,15 +26,20 @@ _AGED = 50
 _WINDOW = 10.0
 """Seconds over which a rate is taken, or longer where little ends."""
 _LONG = 300
+_LOOPS = 5
+"""Tracked loops of a flow run that are shown, the oldest."""
 _BAD = frozenset({FAILED, CRASHED})
 
 
 class MapView(msgspec.Struct, frozen=True, kw_only=True):
-    """One `map`: how many of its runs have ended, and how many do in a second, where known."""
+    """One `map`, or one tracked loop: how much of it is done, and how much in a second.
+
+    `total` and `rate` are None where they are not known.
+    """
 
     task: str
     done: int
-    total: int
+    total: int | None
     rate: float | None = None
 
 
@@ -203,7 +209,7 @@ def _flow_view(
         seconds=time.monotonic() - watched.began,
         counts={name: number for name, number in shown.items() if number},
         inner={name.lower(): number for name, number in list(watched.inner.items())},
-        maps=tuple(_map_view(watched, task) for task in list(context.maps)),
+        maps=(*(_map_view(watched, task) for task in list(context.maps)), *_loop_views(run.key)),
     )
 
 
@@ -213,6 +219,21 @@ def _map_view(watched: _Watched, task: str) -> MapView:
     return MapView(
         task=_printable(task), done=done, total=total, rate=_rate(watched.paces, task, done)
     )
+
+
+def _loop_views(flow_run: bytes) -> list[MapView]:
+    now = time.monotonic()
+    found = (one() for one in OPEN.valuerefs())  # a list: other threads begin loops meanwhile
+    loops = [loop for loop in found if loop is not None and loop.flow_run == flow_run]
+    return [
+        MapView(
+            task=_printable(loop.label),
+            done=loop.done,
+            total=loop.total,
+            rate=(loop.done - loop.first) / (now - loop.began) if loop.done > loop.first else None,
+        )
+        for loop in loops[:_LOOPS]
+    ]
 
 
 def _rate(paces: dict[str, deque[tuple[float, int]]], task: str, done: int) -> float | None:

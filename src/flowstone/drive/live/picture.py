@@ -136,10 +136,10 @@ def _maps(maps: tuple[MapView, ...], indent: int, columns: int) -> list[Entry]:
     bar = min(_BAR, columns - name_width - widest - 4)
     entries = []
     for one, text in zip(maps, figures, strict=True):
-        is_over = one.done >= one.total
+        is_over = one.total is not None and one.done >= one.total
         right: list[Span] = [(text, "dim" if is_over else "")]
-        if bar >= 6:
-            full = bar * one.done // max(1, one.total)
+        if bar >= 6 and one.total is not None:
+            full = bar * min(one.done, one.total) // max(1, one.total)
             color = "green" if is_over else "cyan"
             right = [("━" * full, color), ("─" * (bar - full), "dim"), (f"  {text}", right[0][1])]
         left: list[Span] = [(" " * indent, ""), (one.task, "dim" if is_over else "")]
@@ -148,6 +148,8 @@ def _maps(maps: tuple[MapView, ...], indent: int, columns: int) -> list[Entry]:
 
 
 def _figures(one: MapView) -> str:
+    if one.total is None:
+        return f"{one.done:,}  {_pace(one.rate)}" if one.rate else f"{one.done:,}"
     parts = [f"{one.done:,}/{one.total:,}"]
     if one.rate and one.done < one.total:
         parts.append(_pace(one.rate))

@@ -1,0 +1,1 @@
+"""Lock managers, by the names of modules that users know."""

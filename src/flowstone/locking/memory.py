@@ -1,0 +1,7 @@
+"""Locks among the threads and coroutines of one process."""
+
+from __future__ import annotations
+
+from flowstone.results.memory_locks import MemoryLockManager
+
+__all__ = ["MemoryLockManager"]

@@ -1,0 +1,238 @@
+"""Keeps values under keys, and gives them back as long as they are whole and not expired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from flowstone.exceptions import UnreadableResult
+from flowstone.results.buffers import Buffer
+from flowstone.results.kept import Kept
+from flowstone.results.memory import Memory
+from flowstone.results.records import (
+    FIRST_READ,
+    Header,
+    checksum_of_all,
+    length_of_header,
+    pack,
+    unpack,
+    verify,
+)
+from flowstone.results.serializers import PickleSerializer, Serializer, restored, written
+from flowstone.results.storage import Stamp, Storage, name_of
+from flowstone.version import __version__
+
+_NEVER = 1 << 63
+"""Nanoseconds since 1970 in the year 2262: what lasts longer does not end."""
+_FRAMES = frozenset({"pandas", "polars", "pyarrow"})
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One record of a storage: its name, what it takes, and what it is or why that is not known.
+
+    `size` is the bytes of all its files; `written` is in nanoseconds since 1970.
+    """
+
+    name: str
+    size: int
+    written: int
+    header: Header | None
+    problem: str | None = None
+
+
+class Keeper:
+    """The results of one storage.
+
+    `keys` is a storage of its own for what is known of each result; `storage` has the payloads
+    then. Without a `serializer` frames go as Arrow and all else as pickles. `memory` keeps results
+    at hand; what it has of a local directory is used only while the file is the same one.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        keys: Storage | None = None,
+        serializer: Serializer | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        self.storage = storage
+        self.keys = storage if keys is None else keys
+        self.serializer = PickleSerializer() if serializer is None else serializer
+        self._is_chosen = serializer is not None
+        self._is_split = keys is not None
+        self._memory = memory
+
+    def load(self, key: str, now: int) -> Kept | None:
+        """Return what is kept under a key, or None where nothing is or its time is over.
+
+        `now` is in nanoseconds since 1970. Raises `UnreadableResult` for what is cut, damaged,
+        foreign or cannot be read here, and `StorageError` where the storage does not answer.
+        """
+        name = name_of(key)
+        if self._memory is not None:
+            held = self._remembered(key, name)
+            if held is not None:
+                return None if held.header.is_expired(now) else held
+        found = self.keys.read(name)
+        if found is None:
+            return None
+        try:
+            header, payload = unpack(found[0])
+            if header.is_expired(now):
+                return None
+            kept = self._read(key, header, payload)
+        except UnreadableResult as error:
+            raise UnreadableResult(
+                f"What is kept under {key!r} in {self.keys.place} cannot be used: {error}"
+            ) from error.__cause__
+        if self._memory is not None:
+            self._memory.put(self.keys.place, key, kept, found[1])
+        return kept
+
+    def save(
+        self,
+        key: str,
+        value: Any,
+        *,
+        created: int,
+        expires: int | None = None,
+        fingerprint: str = "",
+        seconds: float = 0.0,
+    ) -> int:
+        """Keep a value under a key, whole or not at all; return the size of its payload in bytes.
+
+        Times are nanoseconds since 1970; `seconds` is what it took to make the value. Raises
+        `SerializationError` and `StorageError`.
+        """
+        serializer = self._chosen_for(value)
+        payload = written(serializer, value)
+        checksum = checksum_of_all(payload)
+        name = name_of(key)
+        header = Header(
+            key=key,
+            serializer=serializer.type,
+            options=serializer.options(),
+            created=created,
+            expires=None if expires is None or expires >= _NEVER else expires,
+            version=__version__,
+            fingerprint=fingerprint,
+            seconds=seconds,
+            size=sum(map(len, payload)),
+            checksum=checksum,
+            payload=f"{name}.{checksum:016x}" if self._is_split else None,
+        )
+        if self._memory is not None:
+            self._memory.drop(self.keys.place, key)
+        stamp = self._write(name, header, payload)
+        if self._memory is not None:
+            self._memory.put(self.keys.place, key, Kept(value, header), stamp)
+        return header.size
+
+    def exists(self, key: str, now: int) -> bool:
+        """Whether a whole header is kept under a key whose time is not over; reads no payload."""
+        header = self._header_at(name_of(key))
+        return header is not None and header.key == key and not header.is_expired(now)
+
+    def delete(self, key: str) -> bool:
+        """Remove what is kept under a key; return whether anything was."""
+        return self.remove(name_of(key))
+
+    def remove(self, name: str) -> bool:
+        """Remove one record by its name in the storage, as `entries` gives it."""
+        header = self._header_at(name)
+        if header is not None and self._memory is not None:
+            self._memory.drop(self.keys.place, header.key)
+        was_there = self.keys.delete(name)
+        if header is not None and header.payload is not None:
+            self.storage.delete(header.payload)
+        return was_there
+
+    def entries(self) -> Iterator[Found]:
+        """Give every record, also those that cannot be read; reads no payload."""
+        for entry in self.keys.entries():
+            try:
+                header = self._header(entry.name)
+            except UnreadableResult as error:
+                yield Found(entry.name, entry.size, entry.written, None, str(error))
+                continue
+            if header is not None:
+                size = entry.size + (header.size if header.payload is not None else 0)
+                problem = None
+                if header.payload is None and entry.size < header.size:
+                    problem = "the file is cut short"
+                yield Found(entry.name, size, entry.written, header, problem)
+
+    def serializer_of(self, header: Header) -> Serializer:
+        """Return what reads this record. Raises `UnreadableResult` where it is not here."""
+        return restored(header.serializer, header.options, self.serializer)
+
+    def _remembered(self, key: str, name: str) -> Kept | None:
+        assert self._memory is not None
+        held = self._memory.get(self.keys.place, key)
+        if held is None:
+            return None
+        kept, stamp = held
+        if stamp and self.keys.stamp(name) != stamp:
+            self._memory.drop(self.keys.place, key)
+            return None
+        return kept
+
+    def _read(self, key: str, header: Header, payload: memoryview) -> Kept:
+        if header.key != key:
+            raise UnreadableResult(f"it is the result of another key, {header.key!r}")
+        if header.payload is not None:
+            found = self.storage.read(header.payload)
+            if found is None:
+                raise UnreadableResult(f"its payload {header.payload!r} is gone")
+            payload = memoryview(found[0])
+        verify(header, payload)
+        return Kept(_value(self.serializer_of(header), payload), header)
+
+    def _write(self, name: str, header: Header, payload: list[Buffer]) -> Stamp:
+        if header.payload is None:
+            return self.storage.write(name, (pack(header), *payload))
+        before = self._header_at(name)
+        self.storage.write(header.payload, payload)
+        stamp = self.keys.write(name, (pack(header),))
+        # A reader that has just read the old header finds nothing, which is a miss.
+        if before is not None and before.payload not in {None, header.payload}:
+            assert before.payload is not None
+            self.storage.delete(before.payload)
+        return stamp
+
+    def _header_at(self, name: str) -> Header | None:
+        """Return the header under a name, or None also where it cannot be read."""
+        try:
+            return self._header(name)
+        except UnreadableResult:
+            return None
+
+    def _header(self, name: str) -> Header | None:
+        found = self.keys.read(name, FIRST_READ)
+        if found is not None and length_of_header(found[0]) > FIRST_READ:
+            found = self.keys.read(name, length_of_header(found[0]))
+        return None if found is None else unpack(found[0])[0]
+
+    def _chosen_for(self, value: Any) -> Serializer:
+        if not self._is_chosen and type(value).__module__.partition(".")[0] in _FRAMES:
+            frames = import_module("flowstone.results.frames")
+            chosen: Serializer | None = frames.chosen_for(value)
+            return chosen or self.serializer
+        return self.serializer
+
+
+def _value(serializer: Serializer, payload: memoryview) -> Any:
+    try:
+        blob: Any = payload if serializer.reads_views else payload.tobytes()
+        return serializer.loads(blob)
+    except UnreadableResult:
+        raise
+    except Exception as error:  # whatever the bytes and the classes behind them make of it
+        raise UnreadableResult(
+            f"the serializer {serializer.type!r} cannot read it here: "
+            f"{type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.face.conftest import home, recorded
+
+__all__ = ["home", "recorded"]
