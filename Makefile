@@ -29,14 +29,16 @@ check: $(READY) ## Lint, format, types, the shape of the house
 bench: $(READY) ## Measure against Prefect, in an environment of its own (minutes)
 	@mkdir -p build
 	@$(BIN)/python benchmarks/overhead.py --json build/overhead.json
+	@$(BIN)/python benchmarks/cache.py --json build/cache.json
 	@echo "The figures as JSON, and the other measurements:"
-	@echo "  cat build/overhead.json"
+	@echo "  cat build/overhead.json build/cache.json"
 	@echo "  $(BIN)/python benchmarks/million.py"
 
 faults: $(READY) ## Kill, crowd and fill the disk at full length (minutes)
 	@$(BIN)/python tests/faults/kill_loop.py
 	@$(BIN)/python tests/faults/many_processes.py
 	@$(BIN)/python -m tests.faults.limit_loop
+	@$(BIN)/python -m tests.faults.result_kill_loop --kills 200
 	@echo "One of them again, longer:"
 	@echo "  $(BIN)/python tests/faults/kill_loop.py --kills 1000"
 

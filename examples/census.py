@@ -5,6 +5,7 @@ report. Three broken files beside this one (`broken/`) and those that the librar
 tests do not parse: their tasks fail, are retried once, and are reported.
 
     python examples/census.py --output census-report
+    python examples/census.py --cache    # parses no file a second time while it stays as it is
     flowstone run examples/census.py:census --param limit=100
 """
 
@@ -14,15 +15,17 @@ import argparse
 import ast
 import asyncio
 import csv
+import hashlib
 import sys
 import sysconfig
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flowstone import flow, get_run_logger, task
+from flowstone.cache_policies import TASK_SOURCE, CacheKeyFnPolicy
 from flowstone.futures import as_completed
 
 BROKEN = Path(__file__).parent / "broken"
@@ -127,6 +130,13 @@ class Census(NamedTuple):
     run: str
 
 
+def content_of(context: object, parameters: dict[str, Any]) -> str:
+    """Return the key of a file: its name and a hash of what is in it."""
+    del context
+    source = parameters["source"]
+    return f"{source.name}-{hashlib.sha256(source.path.read_bytes()).hexdigest()}"
+
+
 @task
 def find_modules(limit: int) -> list[Source]:
     """Return the files of the standard library (the first `limit`; 0 for all) and the broken ones.
@@ -175,6 +185,11 @@ def parse_module(source: Source) -> Module:
     )
 
 
+parse_cached = parse_module.with_options(
+    cache_policy=CacheKeyFnPolicy(cache_key_fn=content_of) + TASK_SOURCE
+)
+
+
 @task
 def tabulate(modules: list[Module]) -> Table:
     """Return the packages, the largest first, and the ten most complex functions of them all."""
@@ -207,14 +222,17 @@ async def write_report(table: Table, failures: list[Failure], folder: Path) -> P
 
 
 @flow
-def census(output: Path = Path("census-report"), limit: int = 0) -> Census:
-    """Count what is in the standard library, and write a report of it into the folder `output`."""
+def census(output: Path = Path("census-report"), limit: int = 0, *, cache: bool = False) -> Census:
+    """Count what is in the standard library, and write a report of it into the folder `output`.
+
+    With `cache` a file that is still as it was when it was counted is not parsed again.
+    """
     logger = get_run_logger()
     sources = find_modules(limit)
     logger.info("Parsing %d files", len(sources))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the library's tests write on purpose
-        parsing = parse_module.map(sources)
+        parsing = (parse_cached if cache else parse_module).map(sources)
         for number, _ in enumerate(as_completed(parsing), 1):
             if number % 500 == 0:
                 logger.info("%d of %d files", number, len(sources))
@@ -371,8 +389,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A census of the Python standard library.")
     parser.add_argument("--output", type=Path, default=Path("census-report"), metavar="FOLDER")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N files")
+    parser.add_argument("--cache", action="store_true", help="do not parse a file again")
     arguments = parser.parse_args()
-    result = census(arguments.output, arguments.limit)
+    result = census(arguments.output, arguments.limit, cache=arguments.cache)
     print_summary(result)
     print_commands(result.run)
 

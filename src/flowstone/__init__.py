@@ -11,14 +11,18 @@ if TYPE_CHECKING:
     from flowstone.core.states import State
     from flowstone.flows import Flow, flow
     from flowstone.logging import get_run_logger
+    from flowstone.results.files import File
     from flowstone.tasks import Task, task
     from flowstone.tracking import track
+    from flowstone.transactions import Transaction
     from flowstone.version import __version__
 
 _WHERE = {
+    "File": "flowstone.results.files",
     "Flow": "flowstone.flows",
     "State": "flowstone.core.states",
     "Task": "flowstone.tasks",
+    "Transaction": "flowstone.transactions",
     "__version__": "flowstone.version",
     "allow_failure": "flowstone.annotations",
     "flow": "flowstone.flows",
@@ -30,9 +34,11 @@ _WHERE = {
 }
 
 __all__ = [
+    "File",
     "Flow",
     "State",
     "Task",
+    "Transaction",
     "__version__",
     "allow_failure",
     "flow",

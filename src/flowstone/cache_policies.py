@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
@@ -84,6 +85,9 @@ class CachePolicy:
             message = f"A cache key is a text or None; {type(self).__name__} gave {key!r}."
             raise TypeError(message)
         return Ingredients(key, {type(self).__name__: key} if key is not None else None)
+
+    def prepare(self, fn: Callable[..., Any]) -> None:
+        """Do what is the same for all calls of a function, before the first of them."""
 
     def configure(
         self,
@@ -175,6 +179,11 @@ class CompoundCachePolicy(_Ours):
         super().__init__(**configured)
         self.policies = _merged(policies or [])
 
+    def prepare(self, fn: Callable[..., Any]) -> None:
+        """Let each policy do what is the same for all calls of a function."""
+        for policy in self.policies:
+            policy.prepare(fn)
+
     def ingredients(
         self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
     ) -> Ingredients:
@@ -208,14 +217,19 @@ class _None(CachePolicy):
 class TaskSource(_Ours):
     """The code of the task, and what of the project it reaches."""
 
+    def prepare(self, fn: Callable[..., Any]) -> None:
+        """Take the fingerprint of the function, which is kept."""
+        with suppress(Exception):  # what is wrong is told where the key of a call needs it
+            _fingerprints().fingerprint(fn)
+
     def ingredients(
         self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
     ) -> Ingredients:
         """Return the fingerprint of the task's function as the key; none without a task."""
         if task_ctx is None:
             return Ingredients(None)
-        fingerprints = import_module("flowstone.core.fingerprints")
-        found = fingerprints.fingerprint(_face(task_ctx).task.fn)
+        fn = task_ctx.spec.fn if isinstance(task_ctx, RunContext) else task_ctx.task.fn
+        found = _fingerprints().fingerprint(fn)
         return Ingredients(found.digest, {SOURCE: found})
 
 
@@ -238,7 +252,7 @@ class RunId(_Ours):
         """Return the id as the key."""
         if task_ctx is None:
             return Ingredients(None)
-        run = _face(task_ctx).task_run
+        run = task_ctx.run if isinstance(task_ctx, RunContext) else task_ctx.task_run
         key = str(run.flow_run_id or run.id)
         return Ingredients(key, {"run": key})
 
@@ -254,7 +268,9 @@ class Inputs(_Ours):
         self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
     ) -> Ingredients:
         """Return a hash of the arguments; no key where the task has no parameters."""
-        left = {name: each for name, each in (inputs or {}).items() if name not in self.exclude}
+        left = inputs or {}
+        if self.exclude:
+            left = {name: each for name, each in left.items() if name not in self.exclude}
         return _of_values("input", left, is_empty=not inputs)
 
     def _without(self, name: str) -> CachePolicy:
@@ -269,7 +285,7 @@ def task_input_hash(context: Any, arguments: dict[str, Any]) -> str:
     Raises `HashError` where an argument cannot be hashed.
     """
     task = _face(context).task
-    source = import_module("flowstone.core.fingerprints").fingerprint(task.fn)
+    source = _fingerprints().fingerprint(task.fn)
     inputs = _of_values("input", arguments, is_empty=False)
     hashing = _hashing()
     return str(hashing.hash_value([task.task_key, source.digest, inputs.key]))
@@ -323,6 +339,12 @@ def _of_values(kind: str, values: dict[str, Any], *, is_empty: bool | None = Non
             reason = f"it cannot be hashed ({type(error).__name__}: {error})"
             raise HashError(reason, argument=name) from error
     return Ingredients(hashing.digest(hashing.pack(list(codes.items()))).hex(), codes)
+
+
+@functools.cache
+def _fingerprints() -> Any:
+    """Return the module that fingerprints code; programs without `TASK_SOURCE` never load it."""
+    return import_module("flowstone.core.fingerprints")
 
 
 @functools.cache

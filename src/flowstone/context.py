@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 import msgspec
 
 from flowstone.core.context import FlowContext, RunContext, current, tags_around, within
+from flowstone.core.outcome import Ok
 from flowstone.core.plain import clean_text
 from flowstone.exceptions import MissingContextError
 from flowstone.runtime.attributes import flow_context, task_context, task_parameters
@@ -64,6 +66,11 @@ class FlowRunContext(msgspec.Struct, frozen=True):
         return self.inner.log_prints
 
     @property
+    def persist_result(self) -> bool:
+        """Whether the results of the run, and of what it calls that does not say, are kept."""
+        return self.inner.persists
+
+    @property
     def start_time(self) -> datetime | None:
         """When the run was Running first."""
         return self.inner.run.start_time
@@ -100,6 +107,11 @@ class TaskRunContext(msgspec.Struct, frozen=True):
     def log_prints(self) -> bool:
         """Whether what is printed goes to the run's log."""
         return self.inner.log_prints
+
+    @property
+    def persist_result(self) -> bool:
+        """Whether the result of the run is kept."""
+        return self.inner.keeping is not None
 
     @property
     def start_time(self) -> datetime | None:
@@ -183,10 +195,12 @@ def tags(*new_tags: str) -> Iterator[set[str]]:
 
 
 def with_context(fn: Callable[P, R]) -> Callable[P, R]:
-    """Return the function so that it runs in the run and with the tags of now, on any thread.
+    """Return the function so that it runs in the run and with the tags of now, anywhere.
 
-    The threads of a `ThreadPoolExecutor` have them anyway. What is returned cannot be sent to
-    another process.
+    The threads of a `ThreadPoolExecutor` have them anyway. In another process, where
+    what is returned can be sent to, what the function logs and the tasks that it calls belong to
+    the run too, and are recorded by that process, in the same home where it has recorded nothing
+    else before.
     """
     return _WithContext(fn)
 
@@ -212,11 +226,38 @@ class _WithContext(Generic[P, R]):
             return await coroutine
 
     def __reduce__(self) -> Any:
-        message = (
-            f"The run around {self._fn!r} stays in its process, so `with_context` cannot go to "
-            "another one. Give the other process the function itself, or `.submit` a task."
-        )
-        raise TypeError(message)
+        sent = import_module("flowstone.runners.remote").sent_around(*self._around)
+        log = (PROCESS.engine or PROCESS.start()).log
+        home = os.path.dirname(log.directory)
+        settings = msgspec.structs.replace(PROCESS.settings, home=home, live=False)
+        packed = import_module("flowstone.runners.pickles").packed
+        return _arrived, (b"".join(packed((self._fn, settings))), sent)
+
+
+class _Arrived(_WithContext[P, R]):
+    """A function with a run of another process, to be called in this one."""
+
+    def __init__(self, fn: Callable[P, R], sent: bytes) -> None:
+        super().__init__(fn)
+        self._remote = import_module("flowstone.runners.remote")
+        self._around = self._remote.around_there(sent, os.getpid())
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        value = super().__call__(*args, **kwargs)
+        run, env = self._around[0], (PROCESS.engine or PROCESS.start()).env
+        if run is None:
+            return value
+        returned: R = self._remote.settled(run, Ok(value), env).unwrap()
+        return returned
+
+
+def _arrived(packed: bytes, sent: bytes) -> Any:
+    """Return a function that another process sent with its run; records where that one does."""
+    fn, settings = import_module("flowstone.runners.pickles").unpacked(packed)
+    if PROCESS.log is None and settings != PROCESS.settings:
+        PROCESS.restart(settings)
+    PROCESS.start()
+    return _Arrived(fn, sent)
 
 
 __all__ = [

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from flowstone.core.binding import Binding
+from flowstone.core.keeping import AS_USUAL
 from flowstone.core.naming import check_source
 from flowstone.core.plain import clean_text
 from flowstone.core.policy import Policy
@@ -23,8 +24,23 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 F = TypeVar("F", bound=Callable[..., Any])
+RESULT_OPTIONS = frozenset(
+    {
+        "cache_expiration",
+        "cache_key_fn",
+        "cache_policy",
+        "cache_result_in_memory",
+        "persist_result",
+        "refresh_cache",
+        "result_serializer",
+        "result_storage",
+        "result_storage_key",
+    }
+)
+"""The options that say how results are kept."""
 drawing: ContextVar[Any] = ContextVar("flowstone_drawing", default=None)
 """What notes the calls of tasks and flows instead of running them, while a flow is drawn."""
+get_drawing = drawing.get  # bound once, as `core.context.get_current`
 
 
 class Declaration(Generic[P, R_co]):
@@ -71,6 +87,30 @@ class Declaration(Generic[P, R_co]):
         self.on_crashed_hooks: list[Hook] = []
         self.timeout = check_timeout(options.get("timeout_seconds"))
         self.timeout_isolated = bool(options.get("timeout_isolated"))
+        self.persists: bool | None = None
+        self.keeping = AS_USUAL
+        if not RESULT_OPTIONS.isdisjoint(options):
+            self._keep_results()
+
+    @property
+    def persist_result(self) -> bool | None:
+        """Whether results are kept; None where the surroundings decide."""
+        return self.persists
+
+    @property
+    def result_storage(self) -> Any:
+        """Where results are kept, as it was given."""
+        return self._options.get("result_storage")
+
+    @property
+    def result_serializer(self) -> Any:
+        """What writes results, as it was given."""
+        return self._options.get("result_serializer")
+
+    @property
+    def cache_result_in_memory(self) -> bool:
+        """Whether results may be held at hand."""
+        return self.keeping.in_memory
 
     @property
     def timeout_seconds(self) -> float | None:
@@ -105,6 +145,13 @@ class Declaration(Generic[P, R_co]):
         """Call the hook when a run fails for good; usable as a decorator."""
         self.on_failure_hooks.append(hook)
         return hook
+
+    def _keep_results(self, **by_settings: bool) -> None:
+        """Take the options that say how results are kept; only programs that give some pay."""
+        made = import_module("flowstone.result_options").keeping_of(
+            self._options.get("name") or own_name(self.fn), self._options, **by_settings
+        )
+        self.persists, self.keeping = made
 
     def _with(self, options: Any, known: Iterable[str]) -> Self:
         """Return the same with other options; those that changed since are carried as they are."""

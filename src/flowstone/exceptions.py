@@ -20,6 +20,7 @@ FlowstoneError
 │   └── UpstreamTaskError               ... because a run whose result it takes failed
 ├── FailedRun                           a run failed and only its message is left
 ├── CrashedRun                          a run crashed and only its message is left
+│   └── WorkerDied                      the worker process that ran a run's body ended
 ├── CancelledRun                        a run was cancelled
 ├── TaskRunTimeoutError (TimeoutError)  a task run exceeded its `timeout_seconds`
 ├── FlowRunTimeoutError (TimeoutError)  a flow run exceeded its `timeout_seconds`
@@ -27,6 +28,7 @@ FlowstoneError
 ├── AcquireConcurrencySlotTimeoutError (TimeoutError) ... or did not in the time it had
 ├── LimitExists (ValueError)            there is a limit of that name already
 ├── LimitNotFound (LookupError)         there is no limit of that name
+├── LoggingConfigError (ValueError)     a configuration of logging cannot be read, or is none
 ├── HashError (ValueError)              a value cannot be hashed, so it makes no cache key
 ├── IllegalMove (RuntimeError)          a run cannot go from this state to that one
 ├── VisualizationUnsupportedError (RuntimeError)  a call that cannot be drawn without running it
@@ -119,6 +121,10 @@ class CrashedRun(FlowstoneError):
     """The run crashed: its process died, or it was interrupted from outside."""
 
 
+class WorkerDied(CrashedRun):
+    """The worker process that ran a task's function ended before the function did."""
+
+
 class CancelledRun(FlowstoneError):
     """The run was cancelled."""
 
@@ -145,6 +151,10 @@ class LimitExists(FlowstoneError, ValueError):
 
 class LimitNotFound(FlowstoneError, LookupError):
     """There is no limit of that name in this home."""
+
+
+class LoggingConfigError(FlowstoneError, ValueError):
+    """A configuration of logging cannot be read, or is none; the message names its file."""
 
 
 class HashError(FlowstoneError, ValueError):

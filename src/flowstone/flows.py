@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from flowstone.core.declared import Hook
     from flowstone.core.schemas import ParameterSchema
     from flowstone.core.states import State
-    from flowstone.task_runners import ThreadPoolTaskRunner
+    from flowstone.results.filesystems import Place
+    from flowstone.results.serializers import Serializer
+    from flowstone.task_runners import TaskRunner
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -53,10 +55,14 @@ class FlowOptions(TypedDict, total=False):
     flow_run_name: str | Callable[..., str] | None
     retries: int | None
     retry_delay_seconds: Delays | None
-    task_runner: ThreadPoolTaskRunner | type[ThreadPoolTaskRunner] | None
+    task_runner: TaskRunner | type[TaskRunner] | None
     validate_parameters: bool
     log_prints: bool | None
     timeout_seconds: float | None
+    persist_result: bool | None
+    result_storage: Place | None
+    result_serializer: Serializer | str | None
+    cache_result_in_memory: bool
     on_running: Iterable[Hook] | None
     on_completion: Iterable[Hook] | None
     on_failure: Iterable[Hook] | None
@@ -102,7 +108,7 @@ class Flow(Declaration[P, R_co]):
         self.run_name = name
 
     @property
-    def task_runner(self) -> ThreadPoolTaskRunner:
+    def task_runner(self) -> TaskRunner:
         """Where submitted tasks run."""
         if self._task_runner is None:  # made here: programs that submit nothing need none
             self._task_runner = import_module("flowstone.task_runners").ThreadPoolTaskRunner()
@@ -276,6 +282,9 @@ def flow(fn: Any = None, /, **options: Any) -> Any:
     - `timeout_seconds`: how long one attempt may take, with all that it submitted; then what runs
       is stopped and the run ends as TimedOut.
     - `log_prints`: whether what it and its tasks print goes to their logs.
+    - `persist_result`: whether its result is kept, and those of tasks and flows called in it that
+      do not say; `result_storage` (a `Path` or a URL) and `result_serializer`: where and how.
+      `cache_result_in_memory`: whether small ones may be held at hand.
     - `on_running`, `on_completion`, `on_failure`, `on_cancellation`, `on_crashed`: lists of
       `hook(flow, flow_run, state)`. A crash is an interrupt, SIGTERM or `SystemExit`.
 
@@ -318,8 +327,8 @@ def _name(name: object, fn: Callable[..., Any]) -> str:
     return name
 
 
-def _runner(given: Any) -> ThreadPoolTaskRunner | None:
-    runner: ThreadPoolTaskRunner | None = given() if isinstance(given, type) else given
+def _runner(given: Any) -> TaskRunner | None:
+    runner: TaskRunner | None = given() if isinstance(given, type) else given
     if runner is not None and not hasattr(runner, "start"):
         message = f"`task_runner` must be a task runner; got {type(given).__name__}."
         raise TypeError(message)

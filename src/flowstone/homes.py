@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import warnings
@@ -42,7 +43,9 @@ def _make_home(home: str) -> None:
     os.makedirs(home, mode=0o700, exist_ok=True)
     os.makedirs(logs, mode=0o700, exist_ok=True)
     if not os.access(logs, os.W_OK | os.X_OK):
-        raise PermissionError(13, "Permission denied", logs)
+        is_read_only = os.statvfs(logs).f_flag & os.ST_RDONLY
+        why = errno.EROFS if is_read_only else errno.EACCES
+        raise OSError(why, os.strerror(why), logs)
 
 
 def _check_private(path: str) -> None:

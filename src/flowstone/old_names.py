@@ -27,7 +27,6 @@ _PAUSE = "Let the flow end, and begin another one when its input is there."
 _READ = "Look at runs with the command line: `flowstone flow-run ls -o json`."
 ABSENT = {
     "flowstone": {
-        "Transaction": "Undo what a run did in its `on_failure` hook.",
         "apause_flow_run": _PAUSE,
         "aresume_flow_run": _PAUSE,
         "aserve": _AGAIN,
@@ -50,6 +49,10 @@ ABSENT = {
     },
     "flowstone.task_runners": {"PrefectTaskRunner": "Use `ThreadPoolTaskRunner`."},
     "flowstone.tasks.Task": {"apply_async": _QUEUE, "delay": _QUEUE, "serve": _QUEUE},
+    "flowstone.testing.utilities": {
+        "assert_does_not_warn": "Have pytest make errors of warnings: `filterwarnings = error`.",
+        "get_most_recent_flow_run": "Ask `flowstone.testing.recorded_runs()`.",
+    },
     "flowstone.variables": dict.fromkeys(("get", "set", "unset"), "Call it on `Variable`."),
 }
 """By module or class: the names that cannot be called, and what to do instead."""

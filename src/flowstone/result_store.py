@@ -22,6 +22,7 @@ from flowstone.results.locks import LockManager
 from flowstone.results.memory import Memory
 from flowstone.results.serializers import PickleSerializer, Serializer, serializer_of
 from flowstone.results.storage import Storage
+from flowstone.settings import ResultSettings
 from flowstone.version import __version__
 from flowstone.wiring import PROCESS
 
@@ -274,11 +275,16 @@ def _memory() -> Memory:
 def get_default_result_storage() -> Place:
     """Return where results lie that no storage was chosen for: by the settings, or in the home."""
     settings = PROCESS.settings
-    chosen = settings.results.default_storage
+    return default_place(settings.results, writable_home(settings.home))
+
+
+def default_place(settings: ResultSettings, home: str) -> Place:
+    """Return where results lie by these settings, in a home if they name no place."""
+    chosen = settings.default_storage
     if chosen is not None and "://" in chosen:
         return chosen
-    path = chosen or settings.results.local_storage_path
-    return LocalFileSystem(path or os.path.join(writable_home(settings.home), "results"))
+    path = chosen or settings.local_storage_path
+    return LocalFileSystem(path or os.path.join(home, "results"))
 
 
 def get_default_result_serializer() -> Serializer:

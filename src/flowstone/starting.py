@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowstone.core.context import RunContext
 from flowstone.core.final import state_after
 from flowstone.core.ids import IdSource
 from flowstone.core.outcome import Outcome
@@ -23,7 +24,7 @@ from flowstone.drive.long_lines import LongLines
 from flowstone.drive.reporting import LoggingReporter, Onlooker
 from flowstone.drive.stopper import STOPPER
 from flowstone.engine.flow_run import flow_run
-from flowstone.engine.ops import Env, Recorder
+from flowstone.engine.ops import Env, Recorder, Shelf
 from flowstone.engine.task_run import task_run
 from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
@@ -33,6 +34,7 @@ from flowstone.version import __version__
 if TYPE_CHECKING:
     from flowstone.core.upstream import Slots
     from flowstone.drive.limits.local import LocalLimits
+    from flowstone.drive.shelves import Shelves
 
 _logger = logging.getLogger("flowstone")
 _UNWATCHED = 0.5
@@ -75,6 +77,8 @@ def start(
     ids = IdSource(os.urandom(16))
     if log is None:
         log = _new_log(home, settings.log, ids.new(time.time_ns()), now, begun)
+    results, of_tasks = settings.results, settings.tasks.default_persist_result
+    persists = results.persist_by_default or results.default_storage is not None
     env = Env(
         log=log,
         report=LoggingReporter(_display(settings, log) if settings.live else None),
@@ -83,6 +87,10 @@ def start(
         new_id=ids.new,
         watch=STOPPER,
         limits=_TagLimits(os.path.join(os.path.dirname(log.directory), "limits")),
+        results=_Results(os.path.dirname(log.directory), settings),
+        persists=persists,
+        tasks_persist=persists if of_tasks is None else of_tasks,
+        all_tasks_persist=of_tasks,
         log_prints=settings.logging.log_prints,
         stop_grace=settings.flows.stop_grace_seconds,
     )
@@ -129,6 +137,40 @@ class _TagLimits:
             local = import_module("flowstone.drive.limits.local")
             self._limits = limits = local.local_limits(self._directory)
         return limits.holding(tags, label)
+
+
+class _Results:
+    """Where results are kept, loaded for the first run that keeps one."""
+
+    def __init__(self, home: str, settings: Settings) -> None:
+        self._home = home
+        self._settings = settings
+        self._shelves: Shelves | None = None
+
+    def shelf(self, context: RunContext) -> Shelf:
+        """Return where the result of a run goes. Raises where what was asked for cannot be."""
+        if self._shelves is None:
+            self._shelves = self._made()
+        return self._shelves.shelf(context)
+
+    def _made(self) -> Shelves:
+        settings, evictor = self._settings.results, None
+        place = settings.default_storage or settings.local_storage_path
+        if settings.max_age_seconds is not None or settings.max_bytes is not None:
+            eviction = import_module("flowstone.results.eviction")
+            bounds = eviction.Bounds(
+                max_age_seconds=settings.max_age_seconds, max_bytes=settings.max_bytes
+            )
+            evictor = eviction.Evictor(bounds, os.path.join(self._home, "evictions"))
+        shelves: Shelves = import_module("flowstone.drive.shelves").Shelves(
+            self._home,
+            place or os.path.join(self._home, "results"),
+            settings.default_serializer,
+            refresh=self._settings.tasks.refresh_cache,
+            sync=self._settings.log.sync == "always",
+            evictor=evictor,
+        )
+        return shelves
 
 
 def watch_control(current: Callable[[], LogWriter | None]) -> None:

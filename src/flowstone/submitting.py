@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowstone.core.context import FlowContext, current
+from flowstone.core.context import FlowContext, get_current
 from flowstone.core.declared import DeclaredTask
 from flowstone.core.stopping import STOPS
-from flowstone.declaring import drawing
+from flowstone.declaring import get_drawing
 from flowstone.drive.seats import HERE, Lowered
 from flowstone.futures import FutureList
 from flowstone.mapping import Split
@@ -59,9 +59,9 @@ def _count(flow: FlowContext, task: str, number: int) -> None:
 
 
 def _flow_around(verb: str) -> FlowContext:
-    if (sketch := drawing.get()) is not None:
+    if (sketch := get_drawing()) is not None:
         sketch.refuse(verb)
-    context = current.get()
+    context = get_current()
     if context is None or context.flow is None:
         message = (
             f"`.{verb}` needs a flow run around it. Call the task directly, or call it from a "

@@ -2,19 +2,115 @@
 
 from __future__ import annotations
 
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from flowstone.core.context import NO_INPUTS, current
 from flowstone.engine.inputs import Inputs
+from flowstone.exceptions import NotInFlowstoneError
 from flowstone.futures import FutureList
 from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
 from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
 
+if TYPE_CHECKING:
+    from flowstone.runners.processes import Processes
+    from flowstone.settings import Settings
 
-class ThreadPoolTaskRunner:
+
+class TaskRunner(ABC):
+    """What all task runners have in common; `max_workers` bodies run at once."""
+
+    name: str
+
+    def __init__(self, max_workers: int | None) -> None:
+        self.max_workers = max_workers
+        self._started: Threads | Processes | None = None
+        self._futures: set[TaskFuture] = set()
+
+    @abstractmethod
+    def start(self) -> Threads | Processes:
+        """Return threads or workers for one flow run."""
+
+    def duplicate(self) -> Self:
+        """Return a runner with the same settings that has not begun."""
+        copy = type(self).__new__(type(self))
+        vars(copy).update(self.__getstate__())
+        return copy
+
+    def submit(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> TaskFuture:
+        """Run a task with parameters by name; only inside `with`.
+
+        Raises `RuntimeError` where the runner has not been started, or has been closed.
+        """
+        if self._started is None:
+            message = "Task runner is not started. Use it as a context: `with runner:`."
+            raise RuntimeError(message)
+        return self._begin(self._started, task, parameters, wait_for, NO_INPUTS)
+
+    def map(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> FutureList:
+        """Run a task once for each item of the iterable parameters; only inside `with`."""
+        if self._started is None:
+            message = "Task runner must be started before submitting work."
+            raise RuntimeError(message)
+        around = current.get()
+        calls = Split(task.binding, (), parameters, around.flow if around is not None else None)
+        return FutureList(
+            self._begin(self._started, task, kwargs, wait_for, calls.inputs) for _, kwargs in calls
+        )
+
+    def _begin(
+        self,
+        started: Threads | Processes,
+        task: Any,
+        parameters: dict[str, Any],
+        wait_for: Any,
+        inputs: Inputs,
+    ) -> TaskFuture:
+        args, kwargs = task.binding.unbind(task.binding.bind((), parameters))
+        env = (PROCESS.engine or PROCESS.start()).env
+        future = started.submit(task, args, kwargs, wait_for, env, inputs)
+        self._futures.add(future)
+        future.when_done(self._futures.discard)
+        return future
+
+    def __enter__(self) -> Self:
+        if self._started is not None:
+            message = "This task runner is already started."
+            raise RuntimeError(message)
+        self._started = self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        for future in list(self._futures):
+            future.wait()
+        if self._started is not None:
+            self._started.close()
+            self._started = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_started": None, "_futures": set()}  # it has not begun elsewhere
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TaskRunner) or type(self) is not type(other):
+            return False
+        return self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.max_workers))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(max_workers={self.max_workers})"
+
+
+class ThreadPoolTaskRunner(TaskRunner):
     """Runs submitted tasks in threads of this process, at most `max_workers` at once.
 
     Without a bound (and where the setting `tasks.runner.thread_pool_max_workers` gives none)
@@ -25,81 +121,103 @@ class ThreadPoolTaskRunner:
     name = "threadpool"
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None:
-            if type(max_workers) is not int:
-                message = f"max_workers must be a whole number, or None; got {max_workers!r}."
-                raise TypeError(message)
-            if max_workers < 1:
-                message = f"max_workers must be at least 1, or None for no bound; got {max_workers}"
-                raise ValueError(message)
-        self.max_workers = max_workers
-        self._threads: Threads | None = None
-        self._futures: set[TaskFuture] = set()
-
-    def duplicate(self) -> ThreadPoolTaskRunner:
-        """Return a runner with the same settings that has not begun."""
-        return type(self)(self.max_workers)
+        _check_bound(max_workers, least=1, otherwise="None for no bound")
+        super().__init__(max_workers)
 
     def start(self) -> Threads:
         """Return threads for one flow run."""
         return Threads(self.max_workers or PROCESS.settings.tasks.runner.thread_pool_max_workers)
 
-    def submit(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> TaskFuture:
-        """Run a task with parameters by name; only inside `with`.
 
-        Raises `RuntimeError` where the runner has not been started, or has been closed.
-        """
-        if self._threads is None:
-            message = "Task runner is not started. Use it as a context: `with runner:`."
-            raise RuntimeError(message)
-        return self._begin(self._threads, task, parameters, wait_for, NO_INPUTS)
+class ProcessPoolTaskRunner(TaskRunner):
+    """Runs submitted tasks in worker processes, at most `max_workers` at once.
 
-    def map(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> FutureList:
-        """Run a task once for each item of the iterable parameters; only inside `with`."""
-        if self._threads is None:
-            message = "Task runner must be started before submitting work."
-            raise RuntimeError(message)
-        around = current.get()
-        calls = Split(task.binding, (), parameters, around.flow if around is not None else None)
-        return FutureList(
-            self._begin(self._threads, task, kwargs, wait_for, calls.inputs) for _, kwargs in calls
+    None or 0 workers are what the setting `tasks.runner.process_pool_max_workers` says, else one
+    for each processor that this process may use. `initializer` is called with `initargs` in each
+    worker before its first task. A task sees the tags, the settings and the environment of where
+    it was submitted, and the values of these `context_variables`. Workers import no script:
+    what one declares is sent along, and needs no `if __name__ == "__main__"`.
+
+    Arguments and results must be such that they can be pickled, by cloudpickle at least. A worker
+    that dies makes the run Crashed that it had; the task option `infrastructure_retries` says how
+    often such a run is begun again. Raises `ValueError` for fewer than 0 workers.
+    """
+
+    name = "processpool"
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        subprocess_message_processor_factories: Iterable[Any] | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        *,
+        context_variables: Iterable[ContextVar[Any]] = (),
+    ) -> None:
+        _check_bound(max_workers, least=0, otherwise="None for one a processor")
+        if subprocess_message_processor_factories:
+            message = (
+                "subprocess_message_processor_factories is not in Flowstone: workers send no "
+                "messages to process, they record what they log themselves. Add a logging filter "
+                "in `initializer`."
+            )
+            raise NotInFlowstoneError(message)
+        given: object = initializer
+        if given is not None and not callable(given):
+            message = f"initializer must be callable, or None; got {given!r}."
+            raise TypeError(message)
+        super().__init__(max_workers or None)
+        self.initializer = initializer
+        self.initargs = tuple(initargs)
+        self.context_variables = tuple(context_variables)
+
+    def start(self) -> Processes:
+        """Return workers for one flow run; processes begin when they are needed."""
+        bound = self.max_workers or PROCESS.settings.tasks.runner.process_pool_max_workers
+        # By name: who runs tasks in threads loads none of it.
+        processes: Processes = import_module("flowstone.runners.processes").Processes(
+            bound or _processors(),
+            _SettingsHere().get,
+            self.initializer,
+            self.initargs,
+            self.context_variables,
         )
+        return processes
 
-    def _begin(
-        self, threads: Threads, task: Any, parameters: dict[str, Any], wait_for: Any, inputs: Inputs
-    ) -> TaskFuture:
-        args, kwargs = task.binding.unbind(task.binding.bind((), parameters))
-        env = (PROCESS.engine or PROCESS.start()).env
-        future = threads.submit(task, args, kwargs, wait_for, env, inputs)
-        self._futures.add(future)
-        future.when_done(self._futures.discard)
-        return future
 
-    def __enter__(self) -> Self:
-        if self._threads is not None:
-            message = "This task runner is already started."
-            raise RuntimeError(message)
-        self._threads = self.start()
-        return self
+class _SettingsHere:
+    """The settings of the moment, as workers get them: no live display there, and the home in
+    which runs are really recorded."""
 
-    def __exit__(self, *_exc: object) -> None:
-        for future in list(self._futures):
-            future.wait()
-        if self._threads is not None:
-            self._threads.close()
-            self._threads = None
+    def __init__(self) -> None:
+        self._made: tuple[Settings, str, Settings] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_threads": None, "_futures": set()}  # it has not begun elsewhere
+    def get(self) -> Settings:
+        """Return them: the same object as long as nothing changed."""
+        directory = (PROCESS.engine or PROCESS.start()).log.directory
+        settings, home = PROCESS.settings, os.path.dirname(directory)
+        if self._made is None or self._made[0] is not settings or self._made[1] != home:
+            workers = msgspec.structs.replace(settings, home=home, live=False)
+            self._made = settings, home, workers
+        return self._made[2]
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self)["max_workers"] == vars(other)["max_workers"]
 
-    def __hash__(self) -> int:
-        return hash((type(self).__name__, self.max_workers))
+def _check_bound(max_workers: object, *, least: int, otherwise: str) -> None:
+    if max_workers is None:
+        return
+    if type(max_workers) is not int:
+        message = f"max_workers must be a whole number, or None; got {max_workers!r}."
+        raise TypeError(message)
+    if max_workers < least:
+        message = f"max_workers must be at least {least}, or {otherwise}; got {max_workers}"
+        raise ValueError(message)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(max_workers={self.max_workers})"
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 if TYPE_CHECKING:
@@ -112,4 +230,4 @@ else:
         return import_module("flowstone.old_names").find(__name__, name)
 
 
-__all__ = ["ThreadPoolTaskRunner"]
+__all__ = ["ProcessPoolTaskRunner", "TaskRunner", "ThreadPoolTaskRunner"]

@@ -30,7 +30,7 @@ from flowstone.core.policy import (
     make_delays,
     make_jitter,
 )
-from flowstone.declaring import Declaration
+from flowstone.declaring import Declaration, F
 from flowstone.wiring import PROCESS
 
 P = ParamSpec("P")
@@ -39,9 +39,16 @@ R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from flowstone.cache_policies import CachePolicy, task_input_hash
+    from flowstone.core.context import RunContext
     from flowstone.core.declared import Hook
     from flowstone.core.states import State
+    from flowstone.core.transactions import BaseTransaction
     from flowstone.futures import FutureList, TaskFuture
+    from flowstone.results.filesystems import Place
+    from flowstone.results.serializers import Serializer
 
     Yielding = Generator[T, Any, Any] | AsyncGenerator[T, Any]
 
@@ -58,13 +65,25 @@ class TaskOptions(TypedDict, total=False):
     retry_delay_seconds: Delays | None
     retry_jitter_factor: float | None
     retry_condition_fn: Callable[[Any, Any, State], Any] | None
+    infrastructure_retries: int | None
     log_prints: bool | None
     timeout_seconds: float | None
     timeout_isolated: bool
     viz_return_value: Any
+    cache_policy: CachePolicy | None
+    cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None
+    cache_expiration: timedelta | None
+    refresh_cache: bool | None
+    persist_result: bool | None
+    result_storage: Place | None
+    result_storage_key: str | None
+    result_serializer: Serializer | str | None
+    cache_result_in_memory: bool
     on_running: Iterable[Hook] | None
     on_completion: Iterable[Hook] | None
     on_failure: Iterable[Hook] | None
+    on_commit: Iterable[Hook] | None
+    on_rollback: Iterable[Hook] | None
 
 
 class Task(Declaration[P, R_co]):
@@ -80,6 +99,18 @@ class Task(Declaration[P, R_co]):
         self.name = declaring.text_option("task", "name", options) or declaring.own_name(self.fn)
         self.version = declaring.text_option("task", "version", options)
         self.policy = _policy(self._options)
+        self.infrastructure_retries = declaring.check_retries(
+            options.get("infrastructure_retries"), 0
+        )
+        defaults = PROCESS.settings.tasks
+        if defaults.default_no_cache or defaults.disable_caching:
+            self._keep_results(
+                no_cache=defaults.default_no_cache, never_cache=defaults.disable_caching
+            )
+        self.on_commit_hooks = declaring.check_hooks("task", "on_commit", options.get("on_commit"))
+        self.on_rollback_hooks = declaring.check_hooks(
+            "task", "on_rollback", options.get("on_rollback")
+        )
         self.viz_return_value = options.get("viz_return_value")
         self.task_key = _key(self.fn, self.name, self.run_tags)
         self.definition = TaskDefined(
@@ -110,6 +141,39 @@ class Task(Declaration[P, R_co]):
             return None
 
     @property
+    def cache_policy(self) -> CachePolicy | None:
+        """What the key of a call is made of; None where calls have none."""
+        keeping = self.keeping
+        if not keeping.is_usual:
+            policy: CachePolicy | None = keeping.policy
+            return policy
+        usual: CachePolicy = import_module("flowstone.cache_policies").DEFAULT
+        return usual
+
+    @property
+    def cache_key_fn(self) -> Callable[..., str | None] | None:
+        """The function that makes the key of a call, as it was given."""
+        fn: Callable[..., str | None] | None = self._options.get("cache_key_fn")
+        return fn
+
+    @property
+    def cache_expiration(self) -> timedelta | None:
+        """How long a kept result may be used."""
+        expiration: timedelta | None = self._options.get("cache_expiration")
+        return expiration
+
+    @property
+    def refresh_cache(self) -> bool | None:
+        """Whether kept results are made anew; None where the settings decide."""
+        refresh: bool | None = self._options.get("refresh_cache")
+        return refresh
+
+    @property
+    def result_storage_key(self) -> str | None:
+        """The template of the name under which results are kept."""
+        return self.keeping.storage_key
+
+    @property
     def retry_jitter_factor(self) -> float | None:
         """The factor that spreads the delays."""
         factor: float | None = self._options.get("retry_jitter_factor")
@@ -119,6 +183,21 @@ class Task(Declaration[P, R_co]):
     def retry_condition_fn(self) -> Callable[..., Any] | None:
         """The function that may refuse a retry."""
         return self.policy.condition
+
+    def on_commit(self, hook: F) -> F:
+        """Call the hook with the transaction when a run's work takes effect; as a decorator."""
+        self.on_commit_hooks.append(hook)
+        return hook
+
+    def on_rollback(self, hook: F) -> F:
+        """Call the hook with the transaction to undo a run that completed; as a decorator."""
+        self.on_rollback_hooks.append(hook)
+        return hook
+
+    def begin_transaction(self, context: RunContext) -> BaseTransaction:
+        """Return the transaction of a run, begun."""
+        begun: BaseTransaction = import_module("flowstone.transactions").begin_for(context)
+        return begun
 
     @overload
     def __call__(
@@ -324,13 +403,24 @@ def task(fn: Any = None, /, **options: Any) -> Any:
     - `retries`: how often a failed run is tried again; `retry_delay_seconds`: a number of seconds,
       up to 50 of them (the last repeats), or a function such as `exponential_backoff(10)`;
       `retry_jitter_factor`: spreads each delay, keeping its mean; `retry_condition_fn(task,
-      task_run, state)`: whether to try again.
+      task_run, state)`: whether to try again. `infrastructure_retries`: how often it is begun
+      again in another worker process when the one that ran it died; those count by themselves.
     - `timeout_seconds`: how long one attempt may take; at its end the function is interrupted and
       the run ends as TimedOut. A submitted run's future resolves then in any case; a direct call
       returns when the function lets it, which a blocking call into C may delay.
       `timeout_isolated=True` runs direct calls in a thread of their own that can be left behind.
     - `log_prints`: whether what it prints goes to its log; default: as the flow does.
+    - `cache_policy`: what makes two calls the same (`INPUTS + TASK_SOURCE`); a call whose result is
+      kept already is not run again. `cache_key_fn(context, arguments)` makes the key itself.
+      `cache_expiration`: how long a result may be used; `refresh_cache`: whether to make it anew.
+    - `persist_result`: whether results are kept; default: where one of the options about results
+      is given, else as the flow does. `result_storage`: where, a `Path` or a URL;
+      `result_storage_key`: under which name, a template over `parameters[...]`, `task_run`,
+      `flow_run`; `result_serializer`: how (`"pickle"`, `"json"`, `"compressed/pickle"`, ...);
+      `cache_result_in_memory`: whether small ones may be held at hand.
     - `on_running`, `on_completion`, `on_failure`: lists of `hook(task, task_run, state)`.
+      `on_commit`, `on_rollback`: lists of `hook(transaction)`, called when the work of a run takes
+      effect, or is undone because something in the `transaction()` around it failed.
     - `viz_return_value`: what a call gives while `Flow.visualize` draws; default: a placeholder.
 
     Raises `TypeError` or `ValueError` at the declaration for an option that cannot be.
@@ -372,4 +462,13 @@ def _key(fn: Callable[..., Any], name: str, tags: tuple[str, ...]) -> str:
     return f"{qualified.rpartition('.')[2]}-{crc32(text.encode('utf-8', 'replace')):08x}"
 
 
-__all__ = ["Task", "exponential_backoff", "task"]
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name != "task_input_hash":  # programs that cache nothing never load it
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
+        return import_module("flowstone.cache_policies").task_input_hash
+
+
+__all__ = ["Task", "exponential_backoff", "task", "task_input_hash"]

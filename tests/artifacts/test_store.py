@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import pytest
 
 from flowstone.core.facts import ArtifactChanged, ArtifactWritten, ProgressMade
 from flowstone.core.states import COMPLETED
+from flowstone.store import schema
 from flowstone.store.collector import collect
 from flowstone.store.database import database_path, transaction
 from flowstone.store.queries import open_store
 from flowstone.store.schema import VERSION
 from tests.store.segments import LogBuilder
+
+MIGRATIONS = Path(schema.__file__).with_name("migrations")
 
 
 @pytest.fixture
@@ -161,8 +165,9 @@ def test_an_id_that_is_none_is_put_aside_and_holds_up_nothing(log):
 
 def older_database(home: Path) -> None:
     """Make the database what the version before artifacts made."""
+    later = [path.read_text() for path in sorted(MIGRATIONS.glob("*.sql"))[1:]]
     with transaction(home) as connection:
-        for table in ("artifact", "progress", "variable"):
+        for table in re.findall(r"CREATE TABLE (\w+)", "".join(later)):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
 

@@ -19,6 +19,8 @@ PROGRAM = Path(sys.executable).with_name("flowstone")
 def test_the_first_word_is_a_command():
     assert next_words(["flow"]) == ["flow-run"]
     assert set(FAMILIES) < set(next_words([""]))
+    assert next_words(["--pro"]) == ["--profile"]
+    assert next_words(["--profile", "ci", "flow"]) == ["flow-run"]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import errno
 import os
 import shlex
 import shutil
@@ -126,9 +127,13 @@ def test_a_home_that_nobody_can_make(doctor, monkeypatch):
     assert "FLOWSTONE_HOME" in advice
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_without_the_right_to_write(doctor, home):
-    home.mkdir(mode=0o500)
+def test_a_home_without_the_right_to_write(doctor, home, monkeypatch):
+    home.mkdir(mode=0o700)
+
+    def refused(directory):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), directory)
+
+    monkeypatch.setattr("flowstone.cli.findings._trial", refused)  # root may write everywhere
     code, found = doctor()
     assert code == 1
     assert "runs are recorded in" in of(found, "home")[0][1]
@@ -157,7 +162,10 @@ def test_a_full_disk_is_a_problem(tmp_path):
     if done.returncode == 77:
         pytest.skip("nothing can be mounted here")
     assert done.returncode == 1, done.stderr
-    assert "No space left on device" in done.stdout
+    assert "No space left on device; what runs record waits in memory" in " ".join(
+        done.stdout.split()
+    )
+    assert "runs are recorded in" not in done.stdout
     assert "Make room, or delete runs" in done.stdout
     assert "problem  disk       0 B free" in done.stdout
 

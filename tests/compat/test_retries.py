@@ -407,3 +407,22 @@ def test_a_flow_is_tried_again_as_the_same_run_with_delays(recorded):
         "Retrying",
         "Completed",
     ]
+
+
+def test_a_task_run_knows_the_attempt_of_its_flow_run(home):
+    seen = []
+
+    @task
+    def counts():
+        seen.append(get_run_context().task_run.flow_run_run_count)
+
+    @flow(retries=1)
+    def runs():
+        counts()
+        counts.submit().result()
+        if len(seen) < 4:
+            raise ValueError
+
+    runs()
+    counts()
+    assert seen == [1, 1, 2, 2, 0]

@@ -10,7 +10,7 @@ import pytest
 
 from flowstone import Task, flow, task
 from flowstone.exceptions import ParameterBindError
-from flowstone.settings import RetrySettings, Settings
+from flowstone.settings import Settings, TaskSettings
 from flowstone.states import Completed
 from flowstone.wiring import PROCESS
 
@@ -130,7 +130,7 @@ def test_what_nobody_gave_is_nothing():
 
 
 def test_retries_come_from_the_settings_unless_they_are_given(home):
-    retries = RetrySettings(default_retries=2, default_retry_delay_seconds=0.5)
+    retries = TaskSettings(default_retries=2, default_retry_delay_seconds=0.5)
     PROCESS.restart(Settings(home=str(home), tasks=retries))
     made, given = task(add), task(add, retries=0, retry_delay_seconds=0)
     assert (made.retries, made.retry_delay_seconds) == (2, 0.5)

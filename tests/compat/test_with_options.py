@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
 from flowstone import flow, task
+from flowstone.cache_policies import INPUTS
 from flowstone.flows import FlowOptions
 from flowstone.task_runners import ThreadPoolTaskRunner
 from flowstone.tasks import TaskOptions, exponential_backoff
@@ -21,6 +25,7 @@ def hook(declared, run, state): ...
 def condition(task, run, state): ...
 
 
+FOLDER = Path("/tmp/results")
 RUNNER = ThreadPoolTaskRunner(max_workers=2)
 SHARED = {
     "name": ("other", "other"),
@@ -30,6 +35,10 @@ SHARED = {
     "retries": (3, 3),
     "retry_delay_seconds": ([1, 2], [1, 2]),
     "log_prints": (True, True),
+    "persist_result": (True, True),
+    "result_storage": (FOLDER, FOLDER),
+    "result_serializer": ("json", "json"),
+    "cache_result_in_memory": (False, False),
     "timeout_seconds": (5, 5.0),
     "on_running": ([hook], [hook]),
     "on_completion": ([hook], [hook]),
@@ -40,7 +49,15 @@ TASK = SHARED | {
     "retry_jitter_factor": (0.5, 0.5),
     "retry_condition_fn": (condition, condition),
     "timeout_isolated": (True, True),
+    "infrastructure_retries": (2, 2),
     "viz_return_value": (3, 3),
+    "on_commit": ([hook], [hook]),
+    "on_rollback": ([hook], [hook]),
+    "cache_policy": (INPUTS, INPUTS),
+    "cache_key_fn": (condition, condition),
+    "cache_expiration": (timedelta(days=1), timedelta(days=1)),
+    "refresh_cache": (True, True),
+    "result_storage_key": ("{parameters[x]}", "{parameters[x]}"),
 }
 FLOW = SHARED | {
     "flow_run_name": ("{x}", "{x}"),
@@ -54,7 +71,7 @@ CASES = [
     for make, options in ((task, TASK), (flow, FLOW))
     for option, values in options.items()
 ]
-CANNOT_BE_NONE = {"timeout_isolated", "validate_parameters"}
+CANNOT_BE_NONE = {"cache_policy", "timeout_isolated", "validate_parameters"}
 
 
 def seen(declared, option):

@@ -44,7 +44,7 @@ def test_a_flow_waits_for_what_it_submitted(recorded):
     forgets()
     assert [recorded.states(f"slow-{n}")[-1] for n in range(4)] == ["Completed"] * 4
     facts = recorded.facts
-    ends = [n for n, fact in enumerate(facts) if type(fact).__name__ == "TaskRunChanged"]
+    ends = [n for n, fact in enumerate(facts) if type(fact).__name__ == "TaskRunCompleted"]
     flow_end = max(n for n, fact in enumerate(facts) if type(fact).__name__ == "FlowRunChanged")
     assert flow_end > max(ends)
 

@@ -55,12 +55,6 @@ def test_a_submitted_task_gives_a_future_of_its_result(home):
     assert in_flow(body) == 3
 
 
-def test_a_submitted_run_is_pending_until_it_starts(recorded):
-    in_flow(lambda: add.submit(1).result())
-    assert recorded.states("add-0") == ["Pending", "Running", "Completed"]
-    assert not recorded.created("add-0").running
-
-
 def test_an_async_task_is_submitted_like_any_other(home):
     assert in_flow(lambda: [future.result() for future in [later.submit(n) for n in range(5)]]) == [
         0, 1, 2, 3, 4,

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import threading
 
 import pytest
@@ -181,8 +180,3 @@ def test_with_context_leaves_the_thread_as_it_was(home):
         return carried(), get_run_context() == before
 
     assert other() == (1, True)
-
-
-def test_with_context_says_that_it_cannot_go_to_another_process():
-    with pytest.raises(TypeError, match="stays in its process"):
-        pickle.dumps(with_context(len))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import ast
 import json
 import linecache
 
 import msgspec
 import pytest
 
+from flowstone.core import sources
 from flowstone.core.fingerprints import Fingerprint, explain, fingerprint
 
 STEPS = """
@@ -402,3 +404,18 @@ def test_a_fingerprint_is_small_and_comes_back_from_json(steps):
     text = msgspec.json.encode(whole)
     assert len(text) < 250 * len(whole.parts)
     assert msgspec.json.decode(text, type=Fingerprint) == whole
+
+
+def test_who_asks_while_another_thread_compiles_gets_the_whole_answer(monkeypatch):
+    module = sources.Module(ast.parse("def load(x):\n    return x\n"))
+    [node] = module.places["load"]
+    told = []
+
+    def compiling(*args, **options):
+        monkeypatch.setattr(sources, "compile", compile, raising=False)
+        told.append(module.codes(node, 0))
+        return compile(*args, **options)
+
+    monkeypatch.setattr(sources, "compile", compiling, raising=False)
+    told.append(module.codes(node, 0))
+    assert [[code.co_name for code in codes] for codes in told] == [["load"], ["load"]]

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowstone.core.binding import Binding
 from flowstone.core.facts import FlowDefined, TaskDefined
+from flowstone.core.keeping import AS_USUAL
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.policy import NO_RETRIES, Policy
 from flowstone.core.states import DEFAULT_NAMES
@@ -18,6 +19,9 @@ from flowstone.engine.steps import Done
 
 class Scripted:
     """Answers calls of the body with the outcomes it was given; calls everything else."""
+
+    blocks = True
+    yields = False
 
     def __init__(self, *outcomes: Any) -> None:
         self.outcomes = list(outcomes)
@@ -100,6 +104,13 @@ class NoLimits:
         """No tag has one."""
 
 
+class NoResults:
+    """Results that cannot be kept."""
+
+    def shelf(self, context: Any) -> Any:
+        raise RuntimeError("there is no storage")
+
+
 class Watch:
     """A watch without a clock: a body says that its time is over."""
 
@@ -141,8 +152,12 @@ class Spec:
         self.on_completion_hooks = options.get("on_completion", [])
         self.on_failure_hooks = options.get("on_failure", [])
         self.on_cancellation_hooks = options.get("on_cancellation", [])
+        self.on_commit_hooks = options.get("on_commit", [])
+        self.on_rollback_hooks = options.get("on_rollback", [])
         self.on_crashed_hooks = options.get("on_crashed", [])
         self.isgenerator = False
+        self.persists = options.get("persists")
+        self.keeping = AS_USUAL
         self.timeout = options.get("timeout")
         self.timeout_isolated = False
         self.should_validate_parameters = options.get("validate", True)
@@ -162,6 +177,7 @@ def surroundings(notebook: Notebook, draw: float = 0.5) -> Env:
         new_id=lambda _now: next(ids).to_bytes(16, "big"),
         watch=Watch(),
         limits=NoLimits(),
+        results=NoResults(),
     )
 
 

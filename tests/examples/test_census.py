@@ -108,3 +108,17 @@ def test_the_census_reports_what_it_counted_and_what_it_could_not_parse(tmp_path
     failed = [task for task in tasks if task.state_type == "FAILED"]
     assert {task.name for task in failed} == {f"parse {name}" for name in names}
     assert {task.attempt for task in failed} == {2}
+
+
+def test_with_a_cache_a_file_is_parsed_again_only_when_its_content_changed(tmp_path):
+    source = census.Source("thing.py", tmp_path / "thing.py")
+    source.path.write_text("a = 1\n")
+
+    def state():
+        return census.parse_cached(source, return_state=True)
+
+    assert [state().name, state().name] == ["Completed", "Cached"]
+    source.path.touch()
+    assert state().name == "Cached"
+    source.path.write_text("a = 1\nb = 2\n")
+    assert (state().name, state().result().lines) == ("Completed", 2)

@@ -34,6 +34,7 @@ _QUERIES = {
         SELECT hour, state.name, runs FROM task_hour
         JOIN state ON state.ref = task_hour.state WHERE runs <> 0 ORDER BY 1, 2""",
     "tag": "SELECT tag, hex(run) FROM task_run_tag ORDER BY 1, 2",
+    "result": "SELECT hex(run), at, place, key, is_hit, is_kept, seconds, reason FROM result",
     "edge": "SELECT hex(run), name, hex(upstream) FROM edge ORDER BY 1, 2, 3",
     "rejected": """
         SELECT hex(log.id), position, reason FROM rejected JOIN log ON ref = log ORDER BY 1, 2""",

@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 import pytest
 
 from flowstone import flow, task
-from flowstone.settings import Settings
+from flowstone.settings import Settings, temporary_settings
 from flowstone.testing import flowstone_test_harness, recorded_runs
 from flowstone.wiring import PROCESS
 
@@ -71,9 +71,44 @@ def test_a_variable_that_was_not_set_is_not_set_afterwards(monkeypatch):
 
 
 def test_other_settings_hold_inside_too():
-    PROCESS.restart(Settings(home=PROCESS.settings.home, tasks={"default_retries": 3}))
+    PROCESS.restart(PROCESS.settings.copy_with_update({"tasks.default_retries": 3}))
     with flowstone_test_harness():
-        assert PROCESS.settings.tasks == {"default_retries": 3}
+        assert PROCESS.settings.tasks.default_retries == 3
+
+
+def test_settings_of_a_block_hold_in_a_harness_and_around_one():
+    with temporary_settings({"tasks.default_retries": 3}), flowstone_test_harness() as home:
+        assert PROCESS.settings.tasks.default_retries == 3
+        with temporary_settings({"tasks.default_retries": 4}):
+            assert PROCESS.settings.home == str(home)
+            doubles(1)
+        assert names() == ["doubles", "double"]
+
+
+def test_results_are_kept_in_the_home_whatever_the_settings_say(tmp_path):
+    elsewhere = {
+        "results.default_storage": "s3://everybodys/results",
+        "results.local_storage_path": str(tmp_path / "everybodys"),
+    }
+    PROCESS.restart(PROCESS.settings.copy_with_update(elsewhere))
+    with flowstone_test_harness():
+        assert PROCESS.settings.results.default_storage is None
+        assert PROCESS.settings.results.local_storage_path is None
+
+
+def test_the_profile_holds_inside_too_also_in_a_child_process(outer_home, monkeypatch):
+    outer_home.mkdir()
+    (outer_home / "profiles.toml").write_text("[profiles.ci]\ntasks.default_retries = 7\n")
+    monkeypatch.setenv("FLOWSTONE_HOME", str(outer_home))
+    monkeypatch.setenv("FLOWSTONE_PROFILE", "ci")
+    monkeypatch.delenv("FLOWSTONE_PROFILES_PATH", raising=False)
+    PROCESS.restart()
+    child = "from flowstone.settings import *; print(get_current_settings().tasks.default_retries)"
+    with flowstone_test_harness():
+        assert PROCESS.settings.tasks.default_retries == 7
+        done = subprocess.run([sys.executable, "-c", child], capture_output=True, check=True)
+        assert done.stdout.strip() == b"7"
+    assert "FLOWSTONE_PROFILES_PATH" not in os.environ
 
 
 def test_an_error_inside_comes_out_and_the_home_is_gone():

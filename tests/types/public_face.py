@@ -9,6 +9,7 @@ from flowstone import (
     Flow,
     State,
     Task,
+    Transaction,
     allow_failure,
     flow,
     get_run_logger,
@@ -23,6 +24,13 @@ from flowstone.futures import FutureList, PrefectFuture, TaskFuture, as_complete
 from flowstone.states import Completed
 from flowstone.task_runners import ConcurrentTaskRunner, ThreadPoolTaskRunner
 from flowstone.tasks import exponential_backoff
+from flowstone.transactions import (
+    AsyncTransaction,
+    CommitMode,
+    atransaction,
+    get_transaction,
+    transaction,
+)
 
 
 @task
@@ -172,3 +180,28 @@ assert_type(Holder().load.with_options(name="b")(1), str)
 assert_type(Holder.load(Holder(), 1), str)
 a_method_run: Coroutine[Any, Any, bytes] = Holder().run(1)
 Holder().load("x")  # type: ignore[call-overload]
+
+
+def undo(one: Transaction) -> None:
+    assert_type(one.get("path"), Any)
+
+
+@task(on_rollback=[undo])
+def undoable() -> int:
+    return 1
+
+
+also: Callable[[Transaction], None] = undoable.on_commit(undo)
+
+
+def transactions() -> None:
+    with transaction(key="k", commit_mode=CommitMode.EAGER) as one:
+        assert_type(one, Transaction)
+        assert_type(one.commit(), bool)
+    assert_type(get_transaction(), Transaction | AsyncTransaction | None)
+
+
+async def async_transactions() -> None:
+    async with atransaction() as one:
+        assert_type(one, AsyncTransaction)
+        assert_type(await one.rollback(), bool)

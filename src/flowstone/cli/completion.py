@@ -66,13 +66,15 @@ def _complete(arguments: Arguments, shell: str) -> int:
 def next_words(words: list[str]) -> list[str]:
     """Return what the last of these words may become; "" is a word that is not begun."""
     *before, begun = words
+    if before[:1] in (["--profile"], ["-p"]):
+        before = before[2:]
     return sorted({word for word in _candidates(before, begun) if word.startswith(begun)})
 
 
 def _candidates(before: list[str], begun: str) -> Iterable[str]:
     families = import_module("flowstone.cli.main").FAMILIES
     if not before:
-        return [*families, "--help", "--version"]
+        return [*families, "--help", "--profile", "--version"]
     family, *rest = before
     if family not in families:
         return ()

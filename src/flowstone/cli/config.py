@@ -52,10 +52,13 @@ def _set(arguments: Arguments) -> int:
     values = dict(_assignment(word) for word in arguments.settings)
     profiles = opened_profiles()
     profile = profile_in_force(profiles)
+    begins = profile is None
     if profile is None:
         profile = _begin(profiles)
     profiles.set(profile, values)
     profiles.save()
+    if begins:
+        print(f"Profile {profile!r} is in force from now on ({profiles.path}).")
     for name, text in values.items():
         print(f"Set {name} to {printable(str(masked(name, text)))} in profile {profile!r}.")
         _say_what_outranks(name, profile)
@@ -126,7 +129,6 @@ def _begin(profiles: Profiles) -> str:
     if _USUAL not in profiles.names:
         profiles.create(_USUAL)
     profiles.use(_USUAL)
-    print(f"Profile {_USUAL!r} is in force from now on ({profiles.path}).")
     return _USUAL
 
 

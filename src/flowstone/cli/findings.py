@@ -5,6 +5,7 @@ Each check gives findings: what it saw, how bad that is, and what to do about it
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
@@ -37,6 +38,7 @@ Level = Literal["ok", "warning", "problem"]
 _LITTLE = 64 << 20
 _TRIAL = 64 << 10
 """Bytes that a log begins with; a home that has no room for them cannot record."""
+_ROOM = "Make room, or delete runs: flowstone flow-run delete."
 _WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 _PATIENCE = 1.0
 _LONGEST_CHECK = 10.0
@@ -137,12 +139,13 @@ def _home(home: str) -> Iterator[Finding]:
     logs = logs_path(Path(home))
     refusal = _refusal(logs if os.path.isdir(logs) else home)
     if refusal is not None:
-        yield Finding(
-            "home",
-            "problem",
-            f"{where} cannot be written: {refusal}; runs are recorded in {fallback_home()}",
-            _permissions(home),
-        )
+        text = f"{where} cannot be written: {refusal.strerror}"
+        if refusal.errno in (errno.ENOSPC, errno.EDQUOT):
+            text += "; what runs record waits in memory, and is lost with the process"
+            yield Finding("home", "problem", text, _ROOM)
+        else:
+            text += f"; runs are recorded in {fallback_home()}"
+            yield Finding("home", "problem", text, _permissions(home))
     elif not is_local:
         advice = "Set FLOWSTONE_HOME to a directory on a local disk; logs may lie anywhere."
         text = f"{where} is on a network: SQLite's locks cannot be relied on there"
@@ -164,17 +167,17 @@ def _missing_home(home: str) -> Finding:
     refusal = _refusal(parent)
     if refusal is None:
         return Finding("home", "ok", f"{home} is not there yet; the first run makes it")
-    text = f"{home} is not there, and cannot be made in {parent}: {refusal}"
+    text = f"{home} is not there, and cannot be made in {parent}: {refusal.strerror}"
     return Finding("home", "problem", text, _permissions(parent))
 
 
-def _refusal(directory: str) -> str | None:
+def _refusal(directory: str) -> OSError | None:
     """Return why no file can be made in a directory, None where one can."""
     try:
         with _trial(directory):
             return None
     except OSError as error:
-        return error.strerror or str(error)
+        return error
 
 
 def _disk(home: str) -> Iterator[Finding]:
@@ -182,14 +185,12 @@ def _disk(home: str) -> Iterator[Finding]:
     free = found.f_bavail * found.f_frsize
     used = sum(_sizes(home))
     text = f"{size(free)} free; the home takes {size(used)}"
-    room = "Make room, or delete runs: flowstone flow-run delete."
     if found.f_files and not found.f_favail:
-        yield Finding("disk", "problem", "no file can be made: the disk is out of inodes", room)
+        yield Finding("disk", "problem", "no file can be made: the disk is out of inodes", _ROOM)
     if free < _TRIAL:
-        text = f"{text}: what runs record waits in memory, and is lost with the process"
-        yield Finding("disk", "problem", text, room)
+        yield Finding("disk", "problem", text, _ROOM)
     elif free < _LITTLE:
-        yield Finding("disk", "warning", f"{text}: a busy process needs that in minutes", room)
+        yield Finding("disk", "warning", f"{text}: a busy process needs that in minutes", _ROOM)
     else:
         yield Finding("disk", "ok", text)
 

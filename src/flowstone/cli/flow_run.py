@@ -1,4 +1,4 @@
-"""`flowstone flow-run`: flow runs listed, shown, read, cancelled and deleted."""
+"""`flowstone flow-run`: flow runs listed, shown, read, cancelled, rolled back and deleted."""
 
 from __future__ import annotations
 
@@ -23,10 +23,13 @@ from flowstone.cli.output import (
     shown_ids,
 )
 from flowstone.cli.progress import print_progress, progress_objects
+from flowstone.cli.rollback import declare_rollback, rollback
 from flowstone.cli.runs import (
     elapsed,
     flow_run_object,
+    print_result,
     print_states,
+    result_object,
     states_of,
 )
 from flowstone.cli.table import Column, Row
@@ -98,6 +101,7 @@ def _inspect(arguments: Arguments) -> int:
                 "states": states_of(store, row),
                 "task_run_counts": store.task_counts(row.id),
                 "progress": progress_objects(store, row.id),
+                "result": result_object(store, row),
             }
             print_json(flow_run_object(row) | extra)
         else:
@@ -122,6 +126,7 @@ def _print_flow_run(store: Store, row: FlowRunRow) -> None:
             ("Task runs", ", ".join(f"{number:,} {name}" for name, number in counts) or "none"),
         ]
     )
+    print_result(store, row)
     print_progress(store, row.id)
     print_states(store, row)
 
@@ -215,6 +220,13 @@ COMMANDS: dict[str, Command] = {
         "flowstone flow-run cancel brave-otter --wait",
         partial(declare_cancel, kind=FLOW_RUN),
         partial(cancel, kind=FLOW_RUN),
+    ),
+    "rollback": Command(
+        "Undo what a flow run left half done when its process died: run the rollback hooks of its "
+        "open transactions, the last one first.",
+        "flowstone flow-run rollback brave-otter",
+        declare_rollback,
+        rollback,
     ),
     "delete": Command(
         "Delete flow runs, with their task runs and log lines.",

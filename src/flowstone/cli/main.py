@@ -19,13 +19,15 @@ from flowstone.cli.command import (
     overview,
     parser_of,
 )
+from flowstone.exceptions import LoggingConfigError
 from flowstone.settings import SettingsError
 
 FAMILIES = {
     "run": "Run a flow that lies in a file.",
-    "flow-run": "Look at flow runs, or end them: ls, inspect, logs, graph, cancel, delete.",
+    "flow-run": "Flow runs: ls, inspect, logs, graph, cancel, rollback, delete.",
     "task-run": "Look at task runs, or end them: ls, inspect, logs, cancel.",
     "log": "Look at the logs that runs are recorded in: status.",
+    "cache": "What is kept so that it need not be done again: ls, why, stats, clear.",
     "artifact": "What runs leave to be looked at: ls, inspect, delete.",
     "variable": "Small named values of this home: ls, get, set, inspect, unset.",
     "gcl": "Global limits: create, ls, inspect, update, enable, disable, delete.",
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"Error: {error}", file=sys.stderr)
         return MISUSED
-    except (CommandError, SettingsError) as error:
+    except (CommandError, LoggingConfigError, SettingsError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -102,6 +102,38 @@ def print_edges(store: Store, row: FlowRunRow | TaskRunRow) -> None:
         _print_more(users)
 
 
+def result_object(store: Store, row: FlowRunRow | TaskRunRow) -> dict[str, Any] | None:
+    """Return where the result of a run is, as a JSON object; None where none was kept or sought."""
+    found = store.result_of(row.id)
+    if found is None:
+        return None
+    return {
+        "place": found.place,
+        "key": found.key,
+        "is_hit": found.is_hit,
+        "is_kept": found.is_kept,
+        "seconds": found.seconds,
+        "reason": found.reason,
+    }
+
+
+def print_result(store: Store, row: FlowRunRow | TaskRunRow) -> None:
+    """Print where a run's result is: found there, or kept there and why it was not found."""
+    found = store.result_of(row.id)
+    if found is None:
+        return
+    print("\nResult")
+    where = printable(f"{found.key} in {found.place}")
+    if found.is_hit:
+        print(f"  found under {where}, which saved {duration(found.seconds)}")
+    elif found.is_kept:
+        print(f"  kept under {where}")
+    else:
+        print("  not kept")
+    if found.reason:
+        print(f"  {printable(found.reason)}")
+
+
 def _other_end(one: InputRow) -> str:
     if one.state_type is None:
         return f"{id_text(one.run)} (deleted, or not collected yet)"

@@ -24,7 +24,9 @@ from flowstone.cli.runs import (
     elapsed,
     inputs_of,
     print_edges,
+    print_result,
     print_states,
+    result_object,
     states_of,
     task_run_object,
 )
@@ -90,6 +92,7 @@ def _inspect(arguments: Arguments) -> int:
             extra = {
                 "task_inputs": inputs_of(store, row),
                 "progress": progress_objects(store, row.id),
+                "result": result_object(store, row),
                 "states": states_of(store, row),
             }
             print_json(task_run_object(row) | extra)
@@ -115,6 +118,7 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
         ]
     )
     print_edges(store, row)
+    print_result(store, row)
     print_progress(store, row.id)
     print_states(store, row)
 

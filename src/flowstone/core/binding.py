@@ -21,6 +21,7 @@ class Binding:
     """
 
     __slots__ = (
+        "_is_simple",
         "_least",
         "_most",
         "_names",
@@ -52,6 +53,7 @@ class Binding:
         self._most = -1 if others else len(plain)
         self._least = sum(parameter.default is empty for parameter in plain)
         self._names = [parameter.name for parameter in plain]
+        self._is_simple = len(plain) == len(parameters)
         self._others = {parameter.kind: parameter.name for parameter in parameters}
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -64,6 +66,8 @@ class Binding:
 
         A variadic parameter is one tuple or one dict under its own name.
         """
+        if self._is_simple and not kwargs and len(args) == self._most:
+            return dict(zip(self._names, args, strict=True))  # a tenth of the time
         bound = self._bind(args, kwargs)
         bound.apply_defaults()
         return dict(bound.arguments)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowstone.core.binding import Binding
 from flowstone.core.facts import FlowDefined, TaskDefined
+from flowstone.core.keeping import Keeping
 from flowstone.core.policy import Policy
+
+if TYPE_CHECKING:
+    from flowstone.core.context import RunContext
+    from flowstone.core.transactions import BaseTransaction
 
 Hook = Callable[..., Any]
 
@@ -29,6 +34,9 @@ class Declared(Protocol):
     """Seconds that one attempt may take."""
     timeout_isolated: bool
     """Whether a direct call with a timeout runs in a thread that can be left behind."""
+    persists: bool | None
+    """Whether results are kept; None where the surroundings decide."""
+    keeping: Keeping
     on_running_hooks: list[Hook]
     on_completion_hooks: list[Hook]
     on_failure_hooks: list[Hook]
@@ -41,6 +49,13 @@ class DeclaredTask(Declared, Protocol):
 
     definition: TaskDefined
     isasync: bool
+    infrastructure_retries: int
+    """How often a run is begun again whose worker died."""
+    on_commit_hooks: list[Hook]
+    on_rollback_hooks: list[Hook]
+
+    def begin_transaction(self, context: RunContext) -> BaseTransaction:
+        """Return the transaction of a run, begun."""
 
 
 class DeclaredFlow(Declared, Protocol):

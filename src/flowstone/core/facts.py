@@ -189,6 +189,52 @@ class ArtifactChanged(Written, frozen=True, tag=18):
     description: str | None = None
 
 
+class ResultNoted(Written, frozen=True, tag=19):
+    """Where the result of a run is, and whether it was there before the run.
+
+    `place` is the storage, `key` the name in it: None where the run could have none. `is_kept`
+    tells that the result can be loaded from there, `seconds` what the call took that made it,
+    `reason` why a look under the key found nothing to use.
+    """
+
+    run: bytes
+    at: int
+    place: str
+    key: str | None
+    is_hit: bool
+    is_kept: bool
+    seconds: float
+    reason: str | None = None
+
+
+class TransactionNoted(Written, frozen=True, tag=20):
+    """What it takes to undo a transaction that is open; the last such record of one holds.
+
+    `parent` is the transaction around it. `hooks` are the rollback hooks in the order in which they
+    were registered: name, entry point (`module:name`, absent where nothing can import it) and the
+    folder where the import begins. `values` are those that were set and can be read again, as JSON;
+    `lost` names the others.
+    """
+
+    transaction: bytes
+    at: int
+    parent: bytes | None
+    flow_run: bytes | None
+    task_run: bytes | None
+    title: str
+    hooks: tuple[tuple[str, str | None, str | None], ...]
+    values: tuple[tuple[str, str], ...]
+    lost: tuple[str, ...] = ()
+
+
+class TransactionEnded(Written, frozen=True, tag=21):
+    """A transaction that was noted, maybe in another log, was committed or rolled back."""
+
+    transaction: bytes
+    is_committed: bool
+    at: int
+
+
 class ProgressMade(Written, frozen=True, tag=128):
     """How far a loop of a run is: so many items are handled, of so many where that is known.
 
@@ -217,5 +263,8 @@ Fact = (
     | FlowRunNamed
     | ArtifactWritten
     | ArtifactChanged
+    | ResultNoted
+    | TransactionNoted
+    | TransactionEnded
     | ProgressMade
 )

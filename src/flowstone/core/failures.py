@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowstone.core.stopping import TerminationSignal
+from flowstone.exceptions import WorkerDied
 
 
 def error_text(error: BaseException | None) -> str:
@@ -25,6 +26,8 @@ def why_crashed(error: BaseException) -> str:
             return "Execution was aborted by Python system exit call."
         case GeneratorExit():
             return "Execution was cancelled by the runtime environment."
+        case WorkerDied():
+            return str(error)
     if type(error).__name__ == "CancelledError":  # asyncio's, which this layer does not import
         return "Execution was cancelled by the runtime environment."
     return f"Execution was interrupted by an unexpected exception: {error_text(error)}"

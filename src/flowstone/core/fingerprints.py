@@ -5,7 +5,8 @@ is there as an object do not count. What a function reaches are the functions, c
 of the project that its code names, directly or through modules, closures, defaults and decorators,
 and so on from there. Libraries count by their names only. A module that is imported within a
 function counts as a whole. A constant counts by its value when the fingerprint is first needed;
-objects that are no data (a client, a logger) count by their class.
+objects that are no data (a client, a logger) count by their class, and what a function assigns
+itself (`global`, `nonlocal`) does not count for it.
 
 Where the source of a function is not at hand, or is not what was loaded, its bytecode counts, which
 differs between versions of Python.
@@ -32,7 +33,7 @@ from flowstone.core import sources
 from flowstone.core.codes import digest, pack, tagged
 from flowstone.core.entry import entry_name, importable
 from flowstone.core.hashing import Encoder, class_code
-from flowstone.core.reach import imports_in, names_in
+from flowstone.core.reach import assigned_in, imports_in, names_in
 from flowstone.core.sources import codes_in
 from flowstone.exceptions import HashError
 
@@ -72,8 +73,13 @@ def fingerprint(value: Any) -> Fingerprint:
     except TypeError:  # no weak reference can be made, or no hash
         return _Walk().result(value)
     if known is None or not all(watch() for watch in known[1]):
-        walk = _Walk()
-        known = _KNOWN[value] = walk.result(value), walk.watches
+        walk, stale = _Walk(), known
+        made = walk.result(value), walk.watches
+        if stale is not None and _KNOWN.get(value) is stale:
+            _KNOWN[value] = made
+        # Of threads that make it at once the first one's counts: a body that runs meanwhile may
+        # change what the others see.
+        known = _KNOWN.setdefault(value, made)
     return known[0]
 
 
@@ -187,9 +193,13 @@ class _Walk:
         refers = []
         code, space = function.__code__, function.__globals__
         chains = [chain for each in codes_in(code) for chain in names_in(each)]
+        assigned = {name for each in codes_in(code) for name in assigned_in(each)}
+        chains = [chain for chain in chains if chain[0] not in assigned]
         for chain in sorted(set(chains)):  # where a comprehension stands depends on the Python
             refers += self._follow(space, chain, code.co_filename)
         for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
+            if variable in assigned:
+                continue
             held = _held(cell)
             self.watches.append(lambda cell=cell, held=held: _held(cell) is held)  # type: ignore[misc]
             if variable != "__class__" and held is not _MISSING:

@@ -11,6 +11,7 @@ import msgspec
 
 _GLOBAL = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
+_STORE = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", "DELETE_DEREF"})
 _SILENT = frozenset({"CACHE", "EXTENDED_ARG"})
 
 
@@ -37,6 +38,11 @@ def names_in(code: CodeType) -> list[tuple[str, ...]]:
             chains[chain] = None
         chain = (step.argval,) if step.opname in _GLOBAL else ()
     return list(chains)
+
+
+def assigned_in(code: CodeType) -> set[str]:
+    """Return the names outside of itself that code assigns: what they hold is no constant."""
+    return {step.argval for step in _steps(code) if step.opname in _STORE}
 
 
 def imports_in(code: CodeType) -> list[Imported]:

@@ -51,7 +51,7 @@ class Run:
     key = b""
     name = ""
     tags: tuple[str, ...] = ()
-    state_number = -1
+    state_number = PENDING
     titled: str | None = None  # the state's name where it is not the type's own
     message: str | None = None
     sequence = -1
@@ -111,6 +111,10 @@ class Run:
     def seconds(self) -> float:
         """Seconds from the first start to the end, 0 where it has not both."""
         return (self._ended - self._started) / 1e9 if self._ended and self._started else 0.0
+
+    def running_since(self, now: int) -> float:
+        """Return how many seconds the present attempt has taken up to a time."""
+        return max(0, now - self._at) / 1e9 if self.state_number == RUNNING else 0.0
 
     def state_with(self, data: Any) -> State:
         """Return the state that the run is in, carrying `data`."""
@@ -206,6 +210,8 @@ class TaskRun(Run):
 
     flow_run_key: bytes | None
     parent_key: bytes | None
+    flow_run_run_count = 0
+    """The attempt of its flow run that made it."""
 
     def create(
         self, now: int, task: int, flow_run: bytes | None, parent: bytes | None, *, running: bool

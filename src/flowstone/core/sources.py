@@ -40,10 +40,11 @@ class Module:
         The whole module is compiled: what it imports makes a difference to the code of functions.
         """
         if flags not in self._compiled:
-            found = self._compiled[flags] = {}
+            found: dict[tuple[str, int], list[CodeType]] = {}
             whole = compile(self.tree, "", "exec", flags=flags, dont_inherit=True)
             for code in codes_in(whole):
                 found.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+            self._compiled[flags] = found  # other threads look there, so it is whole by now
         codes = self._compiled[flags].get((_name(node), _line(node)), [])
         return [code for code in codes if _stands_at(code, node)]
 

@@ -201,7 +201,10 @@ class State(Generic[V_co]):
         del retry_result_failure  # nothing here is fetched from afar, so nothing is tried again
         if self.is_completed():
             if self.data is UNKEPT:
-                message = f"The value of {self!s} was not kept, so it cannot be read here."
+                message = (
+                    f"The value of {self!s} was not kept, so it cannot be read here. Declare the "
+                    "task or flow with persist_result=True, or set results.persist_by_default."
+                )
                 raise MissingResult(message)
             return self.data
         if not raise_on_failure and (self.is_final() or self.name == NOT_READY):

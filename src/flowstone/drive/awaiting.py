@@ -14,6 +14,7 @@ from flowstone.drive.coroutines import RUN_OUT, arun_out
 from flowstone.drive.left_behind import Bout
 from flowstone.drive.seats import HERE
 from flowstone.drive.waiting import real
+from flowstone.engine.ops import Shelf
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,6 +60,9 @@ class Awaited(Bout):
 
 class Awaiting:
     """Waits on the running loop. A sync function called through it runs on the loop's thread."""
+
+    blocks = False
+    yields = False
 
     async def body(
         self,
@@ -118,6 +122,20 @@ class Awaiting:
 
         await _stoppable(asyncio.sleep(real(seconds)), context)
 
+    def replay(self, context: RunContext, values: Sequence[Any], returned: Any) -> Any:
+        """Nothing: what does not hand out values is given them all."""
+        raise NotImplementedError
+
+    async def load(self, shelf: Shelf, key: str, now: int) -> Outcome:
+        """Look on a shelf, in a thread where that takes long."""
+        if shelf.is_quick(key):
+            return await self.call(shelf.load, (key, now), {})
+        return await self.call(in_a_thread, (shelf.load, key, now), {})
+
+    async def save(self, shelf: Shelf, key: str, value: Any, origin: Any) -> Outcome:
+        """Put a value on a shelf, in a thread."""
+        return await self.call(in_a_thread, (shelf.save, key, value, origin), {})
+
     async def wait(
         self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None
     ) -> None:
@@ -146,6 +164,13 @@ class Awaiting:
 
 
 AWAITING = Awaiting()
+
+
+async def in_a_thread(call: Callable[..., Any], *args: Any) -> Any:
+    """Return what a call gives that would hold up the loop."""
+    import asyncio
+
+    return await asyncio.to_thread(call, *args)
 
 
 async def _stoppable(waiting: Awaitable[Any], context: RunContext) -> None:

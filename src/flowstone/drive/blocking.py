@@ -14,11 +14,15 @@ from flowstone.drive.coroutines import RUN_OUT, run_coroutine, run_out
 from flowstone.drive.isolated import run_isolated
 from flowstone.drive.seats import HERE, place_of
 from flowstone.drive.waiting import sleep, wait_all
+from flowstone.engine.ops import Shelf
 from flowstone.engine.steps import Done
 
 
 class Blocking:
     """Blocks the calling thread."""
+
+    blocks = True
+    yields = False
 
     def body(  # noqa: C901  one call, and every way to leave it
         self,
@@ -84,6 +88,21 @@ class Blocking:
         finally:
             context.reach = None
         return Done(None)
+
+    def replay(self, context: RunContext, values: Sequence[Any], returned: Any) -> Any:
+        """Nothing: what does not hand out values is given them all."""
+        raise NotImplementedError
+
+    def load(self, shelf: Shelf, key: str, now: int) -> Done[Outcome]:
+        """Look on a shelf, here."""
+        try:
+            return Done(Ok(shelf.load(key, now)))
+        except Exception as error:  # noqa: BLE001  storages and serializers may be a user's
+            return Done(Err(error, error.__traceback__))
+
+    def save(self, shelf: Shelf, key: str, value: Any, origin: Any) -> Done[Outcome]:
+        """Put a value on a shelf, here."""
+        return self.call(shelf.save, (key, value, origin), {})
 
     def wait(
         self, context: RunContext | None, runs: Sequence[Waitable], timeout: float | None = None

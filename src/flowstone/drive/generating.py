@@ -6,11 +6,11 @@ sends back what the caller sends. Between two values nothing of the run is curre
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from types import coroutine
 from typing import Any
 
-from flowstone.core.context import RunContext, current, tags_around
+from flowstone.core.context import RunContext, current, tags_around, transaction_around
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.states import State
 from flowstone.drive.awaiting import Awaiting
@@ -39,6 +39,8 @@ class Value:
 class Generating(Blocking):
     """The verbs of a generator's story: its body suspends it at each value."""
 
+    yields = True
+
     def body(
         self,
         context: RunContext,
@@ -48,6 +50,10 @@ class Generating(Blocking):
     ) -> Any:
         """Iterate over the generator that the function makes."""
         return _Iteration(context, args, kwargs)
+
+    def replay(self, context: RunContext, values: Sequence[Any], returned: Any) -> Any:
+        """Suspend the story at each value."""
+        return _Replay(context, values, returned)
 
 
 class _Iteration:
@@ -65,6 +71,9 @@ class _Iteration:
                 slots.release()
 
     def _values(self) -> Generator[Value, Any, Outcome]:
+        keeping = self.context.keeping
+        if keeping is not None:
+            keeping.attempt_begins()
         generator = self.context.spec.fn(*self.args, **self.kwargs)
         step, sent, count = generator.send, None, 0
         while True:
@@ -72,6 +81,8 @@ class _Iteration:
             if isinstance(outcome, Err):
                 return _end_of(outcome)
             count += 1
+            if keeping is not None and keeping.yielded is not None:
+                keeping.yielded.add(outcome.value)
             try:
                 with _Suspended(self.context, outcome):
                     step, sent = generator.send, (yield Value(outcome.value))
@@ -102,8 +113,33 @@ class _Suspended:
             self._origins.resume(self._value, self._run)
 
 
+class _Replay:
+    __slots__ = ("_context", "_returned", "_values")
+
+    def __init__(self, context: RunContext, values: Sequence[Any], returned: Any) -> None:
+        self._context, self._values, self._returned = context, values, returned
+
+    def __await__(self) -> Generator[Value, Any, Outcome]:
+        """Hand out the values; what the caller throws in ends them, as nobody is there to catch."""
+        for value in self._values:
+            try:
+                with _Suspended(self._context, Ok(value)):
+                    yield Value(value)
+            except _Closing:
+                break
+            except Exception as error:  # noqa: BLE001  as a value, like every error of user code
+                return Err(error, error.__traceback__)
+        return Ok(self._returned)
+
+
 class AsyncGenerating(Awaiting):
     """The verbs of an async generator's story."""
+
+    yields = True
+
+    def replay(self, context: RunContext, values: Sequence[Any], returned: Any) -> Any:
+        """Suspend the story at each value."""
+        return _Replay(context, values, returned)
 
     async def body(
         self,
@@ -122,6 +158,9 @@ class AsyncGenerating(Awaiting):
     async def _values(
         self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Outcome:
+        keeping = context.keeping
+        if keeping is not None:
+            keeping.attempt_begins()
         generator = context.spec.fn(*args, **kwargs)
         step, sent, count = generator.asend, None, 0
         while True:
@@ -129,6 +168,8 @@ class AsyncGenerating(Awaiting):
             if isinstance(outcome, Err):
                 return _end_of(outcome)
             count += 1
+            if keeping is not None and keeping.yielded is not None:
+                keeping.yielded.add(outcome.value)
             try:
                 with _Suspended(context, outcome):
                     step, sent = generator.asend, await Value(outcome.value)
@@ -188,10 +229,11 @@ async def agenerate(story: Story, *args: Any) -> AsyncGenerator[Any, Any]:
 class _Told:
     """A story that is current while it goes on, and not between its steps."""
 
-    __slots__ = ("_run", "_story", "_tags")
+    __slots__ = ("_run", "_story", "_tags", "_transaction")
 
     def __init__(self, story: Story, *args: Any) -> None:
         self._run, self._tags = current.get(), tags_around.get()
+        self._transaction = transaction_around.get()
         self._story = story(*args)
 
     def send(self, value: Any) -> Any:
@@ -203,17 +245,21 @@ class _Told:
     def _step(self, step: Callable[[Any], Any], value: Any) -> Any:
         __tracebackhide__ = True
         seat, run, tags = HERE.seat, current.get(), tags_around.get()
+        transaction = transaction_around.get()
         scope, seat.scope = seat.scope, None
         current.set(self._run)
         tags_around.set(self._tags)
+        transaction_around.set(self._transaction)
         try:
             if seat.sent:
                 seat.settle()
             return step(value)
         finally:
             self._run, self._tags = current.get(), tags_around.get()
+            self._transaction = transaction_around.get()
             current.set(run)
             tags_around.set(tags)
+            transaction_around.set(transaction)
             seat.scope = scope
 
 

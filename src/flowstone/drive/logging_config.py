@@ -16,10 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from flowstone.drive.logging_setup import PREFIX, Wishes, outermost
-
-
-class LoggingConfigError(ValueError):
-    """A configuration of logging cannot be read, or is none; the message names its file."""
+from flowstone.exceptions import LoggingConfigError
 
 
 def configure(wishes: Wishes, file: str | None, environ: Mapping[str, str]) -> None:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flowstone.core.context import RunContext, current
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.stopping import STOPS, Interrupted, check_stops
-from flowstone.drive.awaiting import AWAITING, Awaited
+from flowstone.drive.awaiting import AWAITING, Awaited, in_a_thread
 from flowstone.drive.coroutines import RUN_OUT, arun_out
 from flowstone.drive.debuggers import innermost
-from flowstone.drive.stories import Body, Call, Job, suspend
+from flowstone.drive.stories import Body, Call, Errand, Job, suspend
 from flowstone.drive.tracebacks import is_ours
 
 if TYPE_CHECKING:
@@ -308,7 +308,11 @@ class LoopStory:
             self._advance(answer)
 
     async def _call(self, call: Call) -> None:
-        self._advance(await AWAITING.call(call.fn, call.args, call.kwargs))
+        if isinstance(call, Errand) and not call.is_quick():
+            answer = await AWAITING.call(in_a_thread, (call.fn, *call.args), {})
+        else:
+            answer = await AWAITING.call(call.fn, call.args, call.kwargs)
+        self._advance(answer)
 
     async def _nothing(self) -> None:
         self._advance(None)

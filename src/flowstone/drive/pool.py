@@ -19,17 +19,20 @@ from queue import SimpleQueue
 from typing import Any
 
 from flowstone.core.context import RunContext, current
-from flowstone.core.outcome import Err, Outcome
+from flowstone.core.outcome import OUTCOMES, Err, Outcome
 from flowstone.core.stopping import Interrupted
 from flowstone.drive.blocking import BLOCKING
 from flowstone.drive.left_behind import SeatBout
 from flowstone.drive.seats import HERE
 from flowstone.drive.stories import Body, Call, Job, Pause, suspend
 
+_run_body = BLOCKING.body  # bound once, as `core.context.get_current`
 _FEW = 8
 _LOOK = 0.005
 _BUSY_LOOK = 0.1
 _BUSY = 0.8
+_SOON = 0.2
+"""Seconds in which a job may wait without being on record."""
 _REST = 200
 """Looks at an empty queue after which the watcher ends; the next submit starts another."""
 
@@ -52,24 +55,28 @@ class _Story(SeatBout):
         self.coroutine, self.context, self.answer = coroutine, context, answer
         self.run_context: RunContext | None = None
 
-    def steps(self) -> Pause | None:
-        """Go on, in the story's context, until it waits; None where it went on without this thread.
+    def steps(self) -> Outcome | Pause | None:
+        """Go on, in the story's context, until it ends or waits.
 
-        Raises `StopIteration` with its outcome where it ends.
+        Gives its outcome or what it waits for, None where it went on without this thread.
         """
         coroutine = self.coroutine
         answer: Outcome | BaseException | None = self.answer
         self.answer = None
         while True:
-            if isinstance(answer, BaseException):
-                request = coroutine.throw(answer)
-            else:
-                request = coroutine.send(answer)
+            try:
+                if isinstance(answer, BaseException):
+                    request = coroutine.throw(answer)
+                else:
+                    request = coroutine.send(answer)
+            except StopIteration as stop:
+                outcome: Outcome = stop.value
+                return outcome
             if type(request) is Body:
                 answer = self._run(request)
                 if answer is None:
                     return None
-            elif type(request) is Call:
+            elif isinstance(request, Call):
                 answer = _answer(request)
             else:
                 pause: Pause = request
@@ -83,7 +90,7 @@ class _Story(SeatBout):
         context.reach = self
         outcome: Outcome | BaseException
         try:
-            outcome = BLOCKING.body(context, body.args, body.kwargs)
+            outcome = _run_body(context, body.args, body.kwargs)
         except BaseException as error:  # noqa: BLE001  the story records it as a crash
             outcome = error
         self.is_over = True
@@ -116,7 +123,8 @@ class Pool:
     def __init__(self, most: int | None = None, name: str = "flowstone") -> None:
         self.most = most
         self._name = name
-        self._queue: SimpleQueue[Job | _Story | None] = SimpleQueue()
+        self._items: deque[Job | _Story | None] = deque()  # a queue that can be looked at
+        self._tokens: SimpleQueue[None] = SimpleQueue()  # one for each item
         self._idle: deque[None] = deque()  # one entry an idle thread: counted without a lock
         self._threads = 0
         self._lent = 0
@@ -128,12 +136,19 @@ class Pool:
     def close(self) -> None:
         """Let the threads end when they have nothing left to do."""
         for _ in range(self._threads):
-            self._queue.put(None)
+            self._items.append(None)
+            self._tokens.put(None)
+
+    def record_waiting(self) -> None:
+        """Put it on record which jobs wait."""
+        for item in list(self._items):
+            _record(item)
 
     def put(self, item: Job | _Story) -> None:
         """Let a thread that is free begin a job, or go on with a story."""
-        self._queue.put(item)
-        if not self._idle and self._threads < _FEW and self._queue.qsize() > 4 * self._threads:
+        self._items.append(item)
+        self._tokens.put(None)
+        if not self._idle and self._threads < _FEW and len(self._items) > 4 * self._threads:
             self._grow(1)
         if not self._is_watched:
             self._watch()
@@ -163,14 +178,16 @@ class Pool:
     def _work(self) -> None:
         seat = HERE.seat
         seat.place = _Place(self)
-        while not seat.is_left:
+        while True:  # not `while seat.is_left`: CPython 3.11 never makes such a loop's code fast
             self._idle.append(None)
-            item = self._queue.get()
+            self._tokens.get()
             self._idle.pop()
+            item = self._items.popleft()
             self._taken += 1
             if item is None:
                 break
-            if self._places is not None:
+            if self._places is not None and not self._places.acquire(blocking=False):
+                _record(item)
                 self._places.acquire()
             try:
                 self._advance(item)
@@ -178,6 +195,8 @@ class Pool:
                 if self._places is not None and not seat.is_left:
                     self._places.release()
             del item
+            if seat.is_left:
+                break
         if not seat.is_left:
             with self._lock:
                 self._threads -= 1
@@ -190,16 +209,17 @@ class Pool:
             job, begun = item, item.begin()
             if begun is None:  # it was withdrawn
                 return
-            story = _Story(self, job, *begun)
+            coroutine, context = begun
+            story = _Story(self, job, coroutine, context)
+        told: Outcome | Pause | None
         try:
-            while True:
-                pause = story.context.run(story.steps)
-                if pause is None or suspend(pause, story.go_on):
-                    return
-        except StopIteration as stop:
-            job.finish(stop.value)
+            told = story.context.run(story.steps)
+            while isinstance(told, Pause) and not suspend(told, story.go_on):
+                told = story.context.run(story.steps)
         except BaseException as error:  # noqa: BLE001  carried to whoever asks for the result
-            job.finish(Err(error, error.__traceback__))
+            told = Err(error, error.__traceback__)
+        if isinstance(told, OUTCOMES):
+            job.finish(told)
 
     def _watch(self) -> None:
         with self._lock:
@@ -214,15 +234,19 @@ class Pool:
         """Add threads while the queue does not move: quickly where the processor has time."""
         rests = 0
         step = grown = 0
-        taken, moved = self._taken, time.monotonic()
-        while rests < _REST or not self._queue.empty():
+        taken = self._taken
+        moved = recorded = time.monotonic()
+        while rests < _REST or self._items:
             began, used = time.monotonic(), time.process_time()
             time.sleep(_LOOK)
-            if self._queue.empty():
-                rests, step = rests + 1, 0
+            if not self._items:
+                rests, step, recorded = rests + 1, 0, began
                 continue
             rests = 0
             now = time.monotonic()
+            if now - recorded > _SOON:
+                self.record_waiting()
+                recorded = now
             # What new threads took at their start does not show that bodies end.
             if self._taken - taken > grown:
                 taken, moved, step, grown = self._taken, now, 0, 0
@@ -231,11 +255,11 @@ class Pool:
             share = (time.process_time() - used) / max(now - began, 1e-9)
             if share < _BUSY:
                 step = max(1, 2 * step)
-                grown = self._grow(min(step, self._queue.qsize()))
+                grown = self._grow(min(step, len(self._items)))
             elif now - moved > _BUSY_LOOK:
                 grown, moved = self._grow(1), now
         self._is_watched = False
-        if not self._queue.empty():  # something came between the last look and this line
+        if self._items:  # something came between the last look and this line
             self._watch()
 
 
@@ -257,7 +281,7 @@ class _Place:
             pool._lent += 1  # noqa: SLF001
         if pool._places is not None:  # noqa: SLF001
             pool._places.release()  # noqa: SLF001
-        if not pool._idle and not pool._queue.empty():  # noqa: SLF001
+        if not pool._idle and pool._items:  # noqa: SLF001
             pool._grow(1)  # noqa: SLF001
 
     def take_back(self) -> None:
@@ -285,6 +309,11 @@ class _Place:
                 pool._lent -= 1  # noqa: SLF001
             elif pool._places is not None:  # noqa: SLF001
                 pool._places.release()  # noqa: SLF001
+
+
+def _record(item: Job | _Story | None) -> None:
+    if item is not None and not isinstance(item, _Story):  # which has begun
+        item.record()
 
 
 def _answer(call: Call) -> Outcome | BaseException:

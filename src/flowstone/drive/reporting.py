@@ -40,6 +40,7 @@ class LoggingReporter:
     def __init__(self, onlooker: Onlooker | None = None) -> None:
         self._onlooker = onlooker
         self._searched: set[tuple[str, str]] = set()
+        self._uncached: set[tuple[str, str]] = set()
 
     def began(self, context: FlowContext) -> None:
         """Say which flow run begins."""
@@ -129,6 +130,17 @@ class LoggingReporter:
             seconds,
             f"{nodes:,}",
         )
+
+    def warned(self, context: RunContext, text: str) -> None:
+        """Say what is wrong with a run's result."""
+        log_for(context).warning("%s", text)
+
+    def uncached(self, context: RunContext, text: str) -> None:
+        """Say once a task or flow why its results cannot be kept, or found again."""
+        which = (context.spec.kind, context.spec.name)
+        if which not in self._uncached:
+            self._uncached.add(which)
+            log_for(context).warning("%s", text)
 
     def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:
         """Say which hook runs."""

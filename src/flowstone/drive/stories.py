@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextvars import Context
+from functools import partial
 from itertools import count
+from types import coroutine
 from typing import Any, Protocol
+
+import msgspec
 
 from flowstone.core.context import RunContext
 from flowstone.core.outcome import Outcome
@@ -18,6 +22,7 @@ from flowstone.core.upstream import Waitable
 from flowstone.drive.left_behind import Ticket
 from flowstone.drive.timers import TIMERS
 from flowstone.drive.waiting import real
+from flowstone.engine.ops import Shelf
 
 
 class Job(Protocol):
@@ -26,34 +31,33 @@ class Job(Protocol):
     def begin(self) -> tuple[Coroutine[Any, Any, Outcome], Context] | None:
         """Return the story and the context to run it in; None where it was withdrawn."""
 
+    def record(self) -> None:
+        """Put it on record that it waits; do nothing where it is, or has begun."""
+
     def finish(self, outcome: Outcome) -> None:
         """Take what the story came to."""
 
 
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """The body of a run, to be run for the story that awaits it."""
 
-    __slots__ = ("args", "context", "kwargs")
-
-    def __init__(self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.context, self.args, self.kwargs = context, args, kwargs
-
-    def __await__(self) -> Generator[Body, Outcome, Outcome]:
-        return (yield self)
+    context: RunContext
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Other user code, to be run for the story that awaits it."""
 
-    __slots__ = ("args", "fn", "kwargs")
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
-    def __init__(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self.fn, self.args, self.kwargs = fn, args, kwargs
 
-    def __await__(self) -> Generator[Call, Outcome, Outcome]:
-        return (yield self)
+class Errand(Call, frozen=True):
+    """Work of ours with results; a loop leaves it to a thread, unless it `is_quick()`."""
+
+    is_quick: Callable[[], bool]
 
 
 class Pause:
@@ -73,7 +77,38 @@ class Pause:
 class Suspending:
     """The verbs of a submitted run's story: each suspends it."""
 
-    body, call = Body, Call
+    blocks = False
+    yields = False
+
+    @coroutine
+    def body(
+        self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Generator[Body, Outcome, Outcome]:
+        """Hand out the body."""
+        return (yield Body(context, args, kwargs))
+
+    @coroutine
+    def call(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Generator[Call, Outcome, Outcome]:
+        """Hand out the call."""
+        return (yield Call(fn, args, kwargs))
+
+    def replay(self, context: RunContext, values: Sequence[Any], returned: Any) -> Any:
+        """Nothing: what does not hand out values is given them all."""
+        raise NotImplementedError
+
+    @coroutine
+    def load(self, shelf: Shelf, key: str, now: int) -> Generator[Errand, Outcome, Outcome]:
+        """Look on a shelf."""
+        return (yield Errand(shelf.load, (key, now), {}, partial(shelf.is_quick, key)))
+
+    @coroutine
+    def save(
+        self, shelf: Shelf, key: str, value: Any, origin: Any
+    ) -> Generator[Errand, Outcome, Outcome]:
+        """Put a value on a shelf."""
+        return (yield Errand(shelf.save, (key, value, origin), {}, bool))
 
     def sleep(self, context: RunContext, seconds: float) -> Pause:
         """Give the thread back for so long."""

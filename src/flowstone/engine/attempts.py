@@ -37,14 +37,14 @@ SURELY_LATE = 0.5
 """Seconds after its deadline from which a run says how late it ended."""
 
 
-async def attempt(
+async def attempt(  # noqa: C901  one loop, in the order in which things happen
     context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any], ops: Ops, env: Env
 ) -> Outcome:
     """Run the body until it succeeds, or fails with no retry left; record and tell the end."""
     run, spec = context.run, context.spec
     while True:
         if spec.on_running_hooks:
-            await _fire(spec.on_running_hooks, context, None, ops, env)
+            await fire(spec.on_running_hooks, context, None, ops, env)
         if spec.timeout is None and not isinstance(context, FlowContext):
             told = ops.body(context, args, kwargs)
             outcome = told if isinstance(told, OUTCOMES) else await told
@@ -55,10 +55,14 @@ async def attempt(
         if STOPS.any or isinstance(outcome, Err) or type(outcome.value) not in ATOMS:
             outcome, state = _judged(context, outcome)
         if state is None and isinstance(outcome, Ok):
+            if context.keeping is not None:
+                await context.keeping.keep(outcome.value, ops)
             env.log.closed(run, run.complete(env.now()))
             env.report.ended(context)
+            if context.transaction is not None:
+                await context.transaction.end_run(spec, outcome, ops, env)
             if spec.on_completion_hooks:
-                await _fire(spec.on_completion_hooks, context, outcome.value, ops, env)
+                await fire(spec.on_completion_hooks, context, outcome.value, ops, env)
             return outcome
         context.is_sealed = False
         if not await _again(context, outcome, state, ops, env):
@@ -105,6 +109,8 @@ async def settle(
     if context.request is not None:
         outcome, state = stopped(context, outcome)
     error = outcome.error if isinstance(outcome, Err) else None
+    if context.keeping is not None:
+        await context.keeping.keep_end(state, error, ops)
     if state is not None:
         fact = run.enter(number_of(state), env.now(), state.name, state.message)
         data = state.data
@@ -114,14 +120,16 @@ async def settle(
         data = error
     env.log.closed(run, fact)
     env.report.ended(context)
+    if context.transaction is not None:
+        await context.transaction.end_run(spec, outcome, ops, env)
     if run.state_number == COMPLETED:
-        await _fire(spec.on_completion_hooks, context, data, ops, env)
+        await fire(spec.on_completion_hooks, context, data, ops, env)
     elif run.state_number == FAILED:
-        await _fire(spec.on_failure_hooks, context, data, ops, env)
+        await fire(spec.on_failure_hooks, context, data, ops, env)
     elif run.state_number in (CANCELLED, CANCELLING):
-        await _fire(spec.on_cancellation_hooks, context, data, ops, env)
+        await fire(spec.on_cancellation_hooks, context, data, ops, env)
     elif run.state_number == CRASHED:
-        await _fire(spec.on_crashed_hooks, context, data, ops, env)
+        await fire(spec.on_crashed_hooks, context, data, ops, env)
     return outcome
 
 
@@ -155,6 +163,10 @@ async def crash(context: RunContext, error: BaseException, ops: Ops, env: Env) -
     context.is_sealed = True
     if context.slots is not None:
         context.slots.release()
+    if context.keeping is not None:
+        context.keeping.release()
+    if context.transaction is not None:
+        context.transaction.leave()
     if run.sequence < 0 or run.is_over:
         return None
     outcome = Err(error)
@@ -169,7 +181,7 @@ async def crash(context: RunContext, error: BaseException, ops: Ops, env: Env) -
         return None  # a coroutine that is being closed cannot wait for hooks
     cancelled = run.state_number == CANCELLED
     hooks = context.spec.on_cancellation_hooks if cancelled else context.spec.on_crashed_hooks
-    await _fire(hooks, context, outcome.error, ops, env)
+    await fire(hooks, context, outcome.error, ops, env)
     return outcome if context.request is not None and cancelled else None
 
 
@@ -231,7 +243,8 @@ async def _allowed(
         return False
 
 
-async def _fire(hooks: list[Hook], context: RunContext, data: Any, ops: Ops, env: Env) -> None:
+async def fire(hooks: list[Hook], context: RunContext, data: Any, ops: Ops, env: Env) -> None:
+    """Call hooks with the state that the run is in, which carries `data`."""
     if not hooks:
         return
     state = context.run.state_with(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from flowstone.annotations import SEEN
@@ -44,6 +45,7 @@ async def flow_run(
     if log_prints is None:
         log_prints = env.log_prints if around is None else around.log_prints
     context = FlowContext(run, spec, outer, log_prints=log_prints)
+    _inherit(context, around, env)
     run.handle = context
     current.set(context)
     # While a generator is suspended, the code that the signal meets is not the run's.
@@ -52,11 +54,15 @@ async def flow_run(
     try:
         run.key, run.name = env.new_id(env.now()), two_words(int(env.draw() * (1 << 32)))
         run.parameters = spec.binding.bind(args, kwargs)
+        if context.persists:
+            import_module("flowstone.engine.caching").shelve(context, env, str(run.id))
         context.inputs = known = known_inputs(around, spec.binding, args, kwargs, wait_for)
         ready = await _prepare(context, args, kwargs, wait_for, ops, env)
         _begin(context, env, ready, known)
         if isinstance(ready, Err):
             return await end_unready(context, ready, ops, env)
+        if context.keeping is not None and await context.keeping.look_back(ops):
+            return remember(around, run, spec.name, await context.keeping.deliver(ops))
         args, kwargs = ready.value
         return remember(around, run, spec.name, await attempt(context, args, kwargs, ops, env))
     except BaseException as error:
@@ -75,6 +81,16 @@ async def flow_run(
             current.set(outer)
         if stop_listening is not None:
             stop_listening()
+
+
+def _inherit(context: FlowContext, around: FlowContext | None, env: Env) -> None:
+    """Note whether the results of this flow run and of its tasks are kept that do not say so."""
+    persists = context.spec.persists
+    if persists is None:
+        persists = env.persists if around is None else around.persists
+    context.persists = persists
+    of_all = env.all_tasks_persist
+    context.tasks_persist = persists if of_all is None else of_all
 
 
 def _begin(context: FlowContext, env: Env, ready: Outcome, known: Inputs) -> None:

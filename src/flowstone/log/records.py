@@ -17,12 +17,15 @@ from flowstone.core.facts import (
     InputsFound,
     LineLogged,
     ProgressMade,
+    ResultNoted,
     TaskDefined,
     TaskRunCarried,
     TaskRunChanged,
     TaskRunCompleted,
     TaskRunCreated,
     TaskRunNamed,
+    TransactionEnded,
+    TransactionNoted,
     Written,
 )
 
@@ -96,5 +99,8 @@ Record = (
     | FlowRunNamed
     | ArtifactWritten
     | ArtifactChanged
+    | ResultNoted
+    | TransactionNoted
+    | TransactionEnded
     | ProgressMade
 )

@@ -128,7 +128,8 @@ class LogWriter:
             payload = _encode(plain_fact(fact))
         try:
             length = len(payload)  # framed here: a call less for each record
-            self._put(pack_header(length, crc32(payload, self._starts[length])) + payload)
+            put = self._put  # an attribute: called at once, CPython 3.11 looks for a method first
+            put(pack_header(length, crc32(payload, self._starts[length])) + payload)
         except (ValueError, OSError):
             self._append_slowly(payload, is_line=isinstance(fact, LineLogged))
 

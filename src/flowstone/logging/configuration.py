@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from flowstone.drive.logging_config import LoggingConfigError, load
+from flowstone.drive.logging_config import load
 from flowstone.drive.logging_setup import set_up
+from flowstone.exceptions import LoggingConfigError
 from flowstone.wiring import PROCESS
 
 

@@ -13,9 +13,16 @@ if TYPE_CHECKING:
         get_default_result_serializer,
         get_default_result_storage,
     )
+    from flowstone.run_results import (
+        get_result_store,
+        result_of,
+        should_persist_result,
+        state_of,
+    )
 
-_FACE = "flowstone.result_store"
-"""By its name, because it lies above: it knows the settings, and this layer does not."""
+_FACES = ("flowstone.result_store", "flowstone.run_results")
+"""By their names, because they lie above: they know the settings, and this layer does not."""
+_OF_RUNS = frozenset({"get_result_store", "result_of", "should_persist_result", "state_of"})
 
 __all__ = [
     "ResultRecord",
@@ -23,6 +30,10 @@ __all__ = [
     "ResultStore",
     "get_default_result_serializer",
     "get_default_result_storage",
+    "get_result_store",
+    "result_of",
+    "should_persist_result",
+    "state_of",
 ]
 
 if not TYPE_CHECKING:
@@ -31,5 +42,5 @@ if not TYPE_CHECKING:
         if name not in __all__:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        value = globals()[name] = getattr(import_module(_FACE), name)
+        value = globals()[name] = getattr(import_module(_FACES[name in _OF_RUNS]), name)
         return value

@@ -109,13 +109,13 @@ class Directory:
             self._begin()
         for folder, folders, names in os.walk(self.place):
             folders[:] = [inner for inner in folders if not inner.startswith(".")]
+            within = "" if folder == self.place else f"{os.path.relpath(folder, self.place)}/"
             for name in names:
                 path = os.path.join(folder, name)
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     found = os.lstat(path)
                     if stat.S_ISREG(found.st_mode) and not name.startswith("."):
-                        below = os.path.relpath(path, self.place)
-                        yield Entry(below, found.st_size, found.st_mtime_ns)
+                        yield Entry(within + name, found.st_size, found.st_mtime_ns)
 
     def _path(self, name: str) -> str:
         path = f"{self.place}/{name}"

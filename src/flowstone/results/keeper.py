@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from flowstone.exceptions import UnreadableResult
 from flowstone.results.buffers import Buffer
+from flowstone.results.files import FileFacts
 from flowstone.results.kept import Kept
 from flowstone.results.memory import Memory
 from flowstone.results.records import (
     FIRST_READ,
+    FOREIGN,
+    SHORTEST,
     Header,
     checksum_of_all,
     length_of_header,
@@ -24,6 +27,9 @@ from flowstone.results.records import (
 from flowstone.results.serializers import PickleSerializer, Serializer, restored, written
 from flowstone.results.storage import Stamp, Storage, name_of
 from flowstone.version import __version__
+
+if TYPE_CHECKING:
+    from flowstone.results.eviction import Evictor
 
 _NEVER = 1 << 63
 """Nanoseconds since 1970 in the year 2262: what lasts longer does not end."""
@@ -42,13 +48,19 @@ class Found(msgspec.Struct, frozen=True):
     header: Header | None
     problem: str | None = None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a result, if a damaged one: not a file of somebody else that lies there."""
+        return self.header is not None or (self.size >= SHORTEST and self.problem != FOREIGN)
+
 
 class Keeper:
     """The results of one storage.
 
     `keys` is a storage of its own for what is known of each result; `storage` has the payloads
     then. Without a `serializer` frames go as Arrow and all else as pickles. `memory` keeps results
-    at hand; what it has of a local directory is used only while the file is the same one.
+    at hand; what it has of a local directory is used only while the file is the same one. `evictor`
+    removes old ones, where the user set a bound.
     """
 
     def __init__(
@@ -58,6 +70,7 @@ class Keeper:
         keys: Storage | None = None,
         serializer: Serializer | None = None,
         memory: Memory | None = None,
+        evictor: Evictor | None = None,
     ) -> None:
         self.storage = storage
         self.keys = storage if keys is None else keys
@@ -65,6 +78,7 @@ class Keeper:
         self._is_chosen = serializer is not None
         self._is_split = keys is not None
         self._memory = memory
+        self._evictor = evictor
 
     def load(self, key: str, now: int) -> Kept | None:
         """Return what is kept under a key, or None where nothing is or its time is over.
@@ -102,11 +116,13 @@ class Keeper:
         expires: int | None = None,
         fingerprint: str = "",
         seconds: float = 0.0,
+        task: str = "",
+        files: tuple[FileFacts, ...] = (),
     ) -> int:
         """Keep a value under a key, whole or not at all; return the size of its payload in bytes.
 
-        Times are nanoseconds since 1970; `seconds` is what it took to make the value. Raises
-        `SerializationError` and `StorageError`.
+        Times are nanoseconds since 1970; `seconds` is what it took to make the value, `task` the
+        name of what made it, `files` what it names. Raises `SerializationError` and `StorageError`.
         """
         serializer = self._chosen_for(value)
         payload = written(serializer, value)
@@ -124,26 +140,46 @@ class Keeper:
             size=sum(map(len, payload)),
             checksum=checksum,
             payload=f"{name}.{checksum:016x}" if self._is_split else None,
+            task=task,
+            files=files,
         )
         if self._memory is not None:
             self._memory.drop(self.keys.place, key)
         stamp = self._write(name, header, payload)
         if self._memory is not None:
             self._memory.put(self.keys.place, key, Kept(value, header), stamp)
+        if self._evictor is not None:
+            self._evictor.kept(self, header.size)
         return header.size
+
+    def expired(self, key: str, now: int) -> int | None:
+        """Return when the time of what is kept under a key ended, None where it has not."""
+        header = self._header_at(name_of(key))
+        is_over = header is not None and header.key == key and header.is_expired(now)
+        return header.expires if header is not None and is_over else None
 
     def exists(self, key: str, now: int) -> bool:
         """Whether a whole header is kept under a key whose time is not over; reads no payload."""
+        header = self.header(key)
+        return header is not None and not header.is_expired(now)
+
+    def header(self, key: str) -> Header | None:
+        """Return what is known of the result under a key, None where nothing readable is there."""
         header = self._header_at(name_of(key))
-        return header is not None and header.key == key and not header.is_expired(now)
+        return None if header is None or header.key != key else header
 
     def delete(self, key: str) -> bool:
         """Remove what is kept under a key; return whether anything was."""
         return self.remove(name_of(key))
 
-    def remove(self, name: str) -> bool:
-        """Remove one record by its name in the storage, as `entries` gives it."""
+    def remove(self, name: str, only: Header | None = None) -> bool:
+        """Remove one record by its name in the storage, as `entries` gives it.
+
+        With `only` it stays where another one has taken its place meanwhile.
+        """
         header = self._header_at(name)
+        if only is not None and header != only:
+            return False
         if header is not None and self._memory is not None:
             self._memory.drop(self.keys.place, header.key)
         was_there = self.keys.delete(name)

@@ -18,19 +18,24 @@ import xxhash
 
 from flowstone.exceptions import UnreadableResult
 from flowstone.results.buffers import Buffer, padding
+from flowstone.results.files import FileFacts
 
 FIRST_READ = 4096
 """Bytes that hold all of most headers."""
+FOREIGN = "it is no result's file"
 _FAMILY = b"\x89FLWRES"
 _MAGIC = _FAMILY + b"\x01"
 _prefix = struct.Struct("<8sIIQ")
+SHORTEST = _prefix.size
+"""Bytes without which nothing can be a result's file."""
 
 
 class Header(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What is known of a result without its payload.
 
     Times are nanoseconds since 1970 (UTC). `seconds` is what the call took that made it;
-    `fingerprint` is text of the cache's own; `options` are those of the serializer.
+    `fingerprint` is text of the cache's own; `options` are those of the serializer; `task` is the
+    name of the task or flow; `files` are those that the value names, as they were.
     """
 
     key: str
@@ -44,6 +49,8 @@ class Header(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     size: int
     checksum: int
     payload: str | None = None
+    task: str = ""
+    files: tuple[FileFacts, ...] = ()
 
     def is_expired(self, now: int) -> bool:
         """Whether its time is over at `now`."""
@@ -111,4 +118,4 @@ def verify(header: Header, payload: Buffer) -> None:
 
 
 def _shown_as_foreign(magic: bytes) -> str | None:
-    return None if _MAGIC.startswith(magic) or magic[:7] == _FAMILY else "it is no result's file"
+    return None if _MAGIC.startswith(magic) or magic[:7] == _FAMILY else FOREIGN

@@ -21,6 +21,7 @@ from flowstone.core.states import CANCELLED, State
 from flowstone.core.stopping import STOPS, Interrupted, stopper_of, why_stopped
 from flowstone.core.upstream import Input, Upstream
 from flowstone.core.value import V_co
+from flowstone.drive.seats import Lowered
 from flowstone.drive.stopper import PATIENCE, STOPPER
 from flowstone.drive.waiting import wait_all
 from flowstone.engine.inputs import Inputs, inputs_found
@@ -29,32 +30,41 @@ from flowstone.engine.task_run import create, identify, task_run
 from flowstone.exceptions import CancelledRun
 
 _logger = logging.getLogger("flowstone")
-_lock = threading.Lock()
-"""Guards the moment of completion of all futures; held for a few instructions."""
 _KEPT_FAILURES = 1000
 _INSTANT = 0.001
 
 
 class _Process:
-    """Which process it is: a forked child has the number of its parent plus one."""
+    """Which process it is: a forked child has the number of its parent plus one.
+
+    `recording` is held while a run that waits is recorded, `asking` while somebody begins to wait
+    for one; each stands for all futures.
+    """
 
     def __init__(self) -> None:
-        self.number = 0
-        os.register_at_fork(after_in_child=self._next)
+        self.number = -1
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
 
-    def _next(self) -> None:
+    def _renew(self) -> None:
         self.number += 1
+        # A log that cannot be written says so by a line, whose handler may look at a future.
+        self.recording = threading.RLock()
+        self.asking = threading.Lock()
 
 
 _process = _Process()
 
-Call = tuple[tuple[Any, ...], dict[str, Any], Any, Ops, Env, Context, Inputs]
-"""What is needed to begin a run, gone once it has begun: `args`, `kwargs`, `wait_for`, ..."""
+Call = tuple[DeclaredTask, tuple[Any, ...], dict[str, Any], Any, Ops, Env, Context, Inputs]
+"""What is needed to begin a run, gone once it has begun: task, `args`, `kwargs`, `wait_for`, ..."""
 
 
 class TaskFuture(Upstream, Generic[V_co]):
     """Stands for a submitted task run until it has ended, and for its result then.
 
+    A run that begins soon is on record from then on. One that waits longer is recorded as Pending
+    by whoever runs it, and at once where somebody asks for its id or its state: what a caller has
+    seen is on record.
     All methods may be called from any thread of the process that submitted it.
     """
 
@@ -71,36 +81,31 @@ class TaskFuture(Upstream, Generic[V_co]):
         "run",
     )
 
-    def __init__(self, spec: DeclaredTask, call: Call, outer: RunContext | None) -> None:
+    def __init__(self, call: Call, flow: FlowContext | None) -> None:
         SEEN.any = True
+        spec, env = call[0], call[5]
         self.run = run = TaskRun()
         self.label = spec.name  # what it is called in messages
-        self.flow: FlowContext | None = outer.flow if outer is not None else None
+        self.flow: FlowContext | None = flow
         self.home = 0  # the thread of the loop that runs it, where one does
         self._callbacks: list[Callable[[Any], object]] | None = None
         self._outcome: Outcome | None = None
         self._process = _process.number
         self._touched = False
-        self._call: tuple[DeclaredTask, Call] | None = (spec, call)
-        run.handle = self
-        env, inputs = call[4], call[6]
-        now = env.now()
-        identify(run, spec, self.flow, env.new_id(now))
-        env.log.opened(run, create(run, spec, outer, self.flow, env, now, running=False))
-        if inputs:
-            env.log.append(inputs_found(run.key, inputs))
-        if self.flow is not None:
-            self.flow.children.add(self)
+        self._call: Call | None = call
+        identify(run, spec, flow, env.new_id(env.now()))
+        if flow is not None:
+            flow.children.add(self)
 
     @property
     def task_run_id(self) -> uuid.UUID:
         """The id of the task run."""
-        return self.run.id
+        return self._known().id
 
     @property
     def key(self) -> bytes:
         """The id of the run, as bytes."""
-        return self.run.key
+        return self._known().key
 
     @property
     def is_done(self) -> bool:
@@ -111,7 +116,7 @@ class TaskFuture(Upstream, Generic[V_co]):
     def state(self) -> State[V_co]:
         """The state that the run is in now; with its value or exception once it has ended."""
         if self._outcome is None:
-            return self.run.state
+            return self._known().state
         self._touched = True
         return self.final_state()
 
@@ -122,7 +127,8 @@ class TaskFuture(Upstream, Generic[V_co]):
 
     def as_input(self) -> Input:
         """Return the run as one whose result is taken."""
-        return Input(self.run.key, self.run.name, self.label, self.run.state_name)
+        run = self._known()
+        return Input(run.key, run.name, self.label, run.state_name)
 
     def final_state(self) -> State[V_co]:
         """Return the state that the run ended in, with its value or its exception."""
@@ -169,13 +175,16 @@ class TaskFuture(Upstream, Generic[V_co]):
 
     def when_done(self, call: Callable[[Any], object]) -> None:
         """Call with this when the run has ended; now if it has."""
-        with _lock:
-            if self._outcome is None:
-                if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(call)
-                return
-        call(self)
+        if self._outcome is not None:
+            call(self)
+            return
+        with _process.asking:
+            if self._callbacks is None:
+                self._callbacks = []
+            callbacks = self._callbacks
+            callbacks.append(call)
+        if self.is_done:  # since just now: who ended it may have looked before that
+            self._tell(callbacks)
 
     def cancel(self) -> bool:
         """Cancel the run, begun or not; return whether it will end as Cancelled.
@@ -200,10 +209,12 @@ class TaskFuture(Upstream, Generic[V_co]):
 
     def withdraw(self, reason: str | None = None) -> bool:
         """End the run as Cancelled if its body has not begun; return whether that was so."""
-        taken = self._claim()
-        if taken is None:
+        self.record()
+        call = self._claim()
+        if call is None:
             return False
-        env = taken[1][4]
+        self.run.handle = None
+        env = call[5]
         env.log.closed(self.run, self.run.enter(CANCELLED, env.now(), None, reason))
         if self.flow is not None:
             self.flow.tally[self.run.state_name] += 1
@@ -224,38 +235,84 @@ class TaskFuture(Upstream, Generic[V_co]):
         """Return the story and its context, for whoever runs it; None where it was withdrawn."""
         if STOPS.any and self.flow is not None and stopper_of(self.flow) is not None:
             self.withdraw(why_stopped(self.flow, its_child=True))
-        with _lock:  # as `_claim`
-            taken, self._call = self._call, None
-        if taken is None:
+        call, self._call = self._call, None  # as `_take`
+        if call is None and (call := self._claim()) is None:
             return None
-        spec, (args, kwargs, wait_for, ops, env, context, inputs) = taken
+        spec, args, kwargs, wait_for, ops, env, context, inputs = call
         return task_run(spec, self.run, args, kwargs, ops, env, wait_for, inputs), context
 
     def finish(self, outcome: Outcome) -> None:
         """Take what the run came to; tell those who wait."""
         flow = self.flow
-        if isinstance(outcome, Err) and isinstance(outcome.error, Interrupted):
-            outcome = Err(CancelledRun(self.run.message or "The run was cancelled."))
-        self.run.handle = None
-        with _lock:
-            self._outcome = outcome
-            callbacks, self._callbacks = self._callbacks, None
+        if isinstance(outcome, Err):
+            outcome = self._failed(outcome, flow)
+        self._outcome = outcome  # before the look at what is to be told: see `when_done`
+        callbacks, self._callbacks = self._callbacks, None
         if flow is not None:
-            failed = isinstance(outcome, Err) and len(flow.failures) < _KEPT_FAILURES
-            if failed and self.run.state_number != CANCELLED:
-                flow.failures.append(self)
             flow.children.discard(self)
             self.flow = None
-        for call in callbacks or ():
+        if callbacks is not None:
+            self._tell(callbacks)
+
+    def _failed(self, outcome: Err, flow: FlowContext | None) -> Err:
+        """Count it as a failure of the flow run's; return what the caller gets."""
+        if isinstance(outcome.error, Interrupted):
+            outcome = Err(CancelledRun(self.run.message or "The run was cancelled."))
+        is_own = self.run.state_number != CANCELLED
+        if flow is not None and is_own and len(flow.failures) < _KEPT_FAILURES:
+            flow.failures.append(self)
+        return outcome
+
+    def _tell(self, callbacks: list[Callable[[Any], object]]) -> None:
+        while callbacks:
+            try:
+                call = callbacks.pop(0)  # one step: each is called once, whoever comes first
+            except IndexError:
+                return
             try:
                 call(self)
             except Exception:
                 _logger.exception("A callback of %r failed", self)
 
-    def _claim(self) -> tuple[DeclaredTask, Call] | None:
-        with _lock:
-            taken, self._call = self._call, None
-        return taken
+    def record(self) -> None:
+        """Put the run on record, as Pending, unless it is or has begun."""
+        run = self.run
+        if run.sequence >= 0:
+            return
+        with Lowered(), _process.recording:
+            call = self._take()
+            if call is None:
+                return
+            try:
+                if run.sequence < 0:
+                    self._create(call)
+            finally:
+                self._call = call
+
+    def _create(self, call: Call) -> None:
+        spec, _, _, _, _, env, context, inputs = call
+        run, outer = self.run, context.get(current)
+        run.handle = self
+        env.log.opened(run, create(run, spec, outer, self.flow, env, env.now(), running=False))
+        if inputs:
+            env.log.append(inputs_found(run.key, inputs))
+
+    def _known(self) -> TaskRun:
+        """Return the run once it is on record."""
+        self.record()
+        while self.run.sequence < 0 and self._outcome is None:
+            time.sleep(_INSTANT)  # it begins just now
+        return self.run
+
+    def _claim(self) -> Call | None:
+        """Take what is needed to begin, for good; None where somebody else has."""
+        with _process.recording:  # who records the run has it for a moment
+            return self._take()
+
+    def _take(self) -> Call | None:
+        # One step: no call stands in this line, and only calls are where threads switch.
+        call, self._call = self._call, None
+        return call
 
     def _check_place(self) -> None:
         """Raise `RuntimeError` where a wait for the run would never end."""

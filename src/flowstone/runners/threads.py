@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextvars import copy_context
 from typing import Any
 
-from flowstone.core.context import NO_INPUTS, current
+from flowstone.core.context import NO_INPUTS, get_current
 from flowstone.core.declared import DeclaredTask
 from flowstone.drive.loops import Loops
 from flowstone.drive.pool import Pool
@@ -23,6 +24,7 @@ class _Shared:
         self.pool: Pool | None = None
         self.loops: Loops | None = None
         os.register_at_fork(after_in_child=self._forget)
+        atexit.register(self._record_waiting)
 
     def shared_pool(self) -> Pool:
         """Return the pool without a bound."""
@@ -35,6 +37,11 @@ class _Shared:
         if self.loops is None:
             self.loops = Loops()
         return self.loops
+
+    def _record_waiting(self) -> None:
+        """At the end of the process: what waits in the queue is on record."""
+        if self.pool is not None:
+            self.pool.record_waiting()
 
     def _forget(self) -> None:
         self.pool = self.loops = None
@@ -59,12 +66,14 @@ class Threads:
         inputs: Inputs = NO_INPUTS,
     ) -> TaskFuture:
         """Begin a task run's existence, and run it as soon as it can."""
-        outer = current.get()
+        outer = get_current()
         if outer is not None and outer.flow is not None and outer.flow.origins:
             known = known_inputs(outer.flow, spec.binding, args, kwargs, wait_for)
             inputs = merged(inputs, known)
-        call = (args, kwargs, wait_for, SUSPENDING, env, copy_context(), inputs)
-        future = TaskFuture(spec, call, outer)
+        call = (spec, args, kwargs, wait_for, SUSPENDING, env, copy_context(), inputs)
+        future = TaskFuture(call, outer.flow if outer is not None else None)
+        if inputs or spec.isasync:
+            future.record()
         if spec.isasync:
             SHARED.shared_loops().submit(future)
         else:

@@ -83,13 +83,16 @@ class ResultSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Which results are kept, how, and where.
 
     `default_storage` is a URL or a path, None for `local_storage_path`; that is None for the
-    directory `results` in the home.
+    directory `results` in the home. `max_age_seconds` and `max_bytes` bound what a storage keeps,
+    None for no bound: what is too old goes, then the oldest of the rest.
     """
 
     persist_by_default: bool = False
     default_serializer: str = "pickle"
     default_storage: str | None = None
     local_storage_path: str | None = None
+    max_age_seconds: float | None = None
+    max_bytes: int | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +188,8 @@ KNOWN: dict[str, Kind] = {
     "results.default_serializer": kinds.A_TEXT,
     "results.default_storage": kinds.A_TEXT,
     "results.local_storage_path": kinds.A_DIRECTORY,
+    "results.max_age_seconds": kinds.SECONDS,
+    "results.max_bytes": kinds.A_SIZE,
 }
 """Every setting by its dotted name, in the order to show them."""
 

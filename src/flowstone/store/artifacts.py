@@ -7,7 +7,15 @@ from typing import Any
 
 import msgspec
 
-from flowstone.core.facts import ArtifactChanged, ArtifactWritten, ProgressMade
+from flowstone.core.facts import (
+    ArtifactChanged,
+    ArtifactWritten,
+    ProgressMade,
+    ResultNoted,
+    TransactionEnded,
+    TransactionNoted,
+)
+from flowstone.store import results, undo
 
 _MAKE = """
     INSERT INTO artifact
@@ -61,11 +69,13 @@ class ProgressRow(msgspec.Struct, frozen=True):
 
 
 class Leavings:
-    """What records of one batch say of artifacts and progress, until it is written."""
+    """What records of one batch say of artifacts, progress and results, until it is written."""
 
     def __init__(self) -> None:
         self._artifacts: list[tuple[str, tuple[Any, ...]]] = []
         self._progress: dict[tuple[bytes, str], tuple[Any, ...]] = {}
+        self._results: list[ResultNoted] = []
+        self.transactions: list[TransactionNoted | TransactionEnded] = []
 
     def written(self, log: int, record: ArtifactWritten) -> None:
         """Take note of an artifact."""
@@ -85,6 +95,10 @@ class Leavings:
         row = record.run, record.description, record.done, record.total, record.at
         self._progress[record.run, record.description] = row
 
+    def noted(self, record: ResultNoted) -> None:
+        """Take note of where a result is."""
+        self._results.append(record)
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Write it all."""
         for statement, row in self._artifacts:
@@ -93,6 +107,12 @@ class Leavings:
         if self._progress:
             connection.executemany(_PROGRESS, self._progress.values())
             self._progress = {}
+        if self._results:
+            results.note(connection, self._results)
+            self._results = []
+        if self.transactions:
+            undo.write(connection, self.transactions)
+            self.transactions = []
 
 
 def select_artifacts(

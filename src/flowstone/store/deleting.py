@@ -11,7 +11,9 @@ from flowstone.store.artifacts import delete_artifacts
 from flowstone.store.counts import Counts
 from flowstone.store.database import transaction
 from flowstone.store.errors import RunNotFound, RunStillOpen
+from flowstone.store.results import forget as forget_results
 from flowstone.store.segments import survey
+from flowstone.store.undo import forget as forget_transactions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +82,7 @@ def _delete_task_runs(connection: sqlite3.Connection, flow_run: bytes) -> int:
     connection.executemany("DELETE FROM log_line WHERE task_run = ?", ids)
     connection.executemany("DELETE FROM progress WHERE run = ?", ids)
     connection.executemany("DELETE FROM edge WHERE run = ?", ids)
+    forget_results(connection, [run for run, *_ in rows])
     connection.executemany("DELETE FROM task_run WHERE id = ?", ids)
     counts.write(connection)
     return len(rows)
@@ -95,6 +98,8 @@ def _delete_one(connection: sqlite3.Connection, run: bytes) -> None:
     connection.execute("DELETE FROM task_count WHERE flow_run = ?", (run,))
     connection.execute("DELETE FROM flow_run_tag WHERE run = ?", (run,))
     connection.execute("DELETE FROM edge WHERE run = ?", (run,))
+    forget_results(connection, [run])
+    forget_transactions(connection, run)
     connection.execute("DELETE FROM flow_run WHERE id = ?", (run,))
 
 

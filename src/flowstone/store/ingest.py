@@ -23,12 +23,15 @@ from flowstone.core.facts import (
     InputsFound,
     LineLogged,
     ProgressMade,
+    ResultNoted,
     TaskDefined,
     TaskRunCarried,
     TaskRunChanged,
     TaskRunCompleted,
     TaskRunCreated,
     TaskRunNamed,
+    TransactionEnded,
+    TransactionNoted,
 )
 from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
 from flowstone.log.records import Gap, Record
@@ -159,6 +162,9 @@ class _Batch:
             ArtifactWritten: self._artifact_written,
             ArtifactChanged: self._artifact_changed,
             ProgressMade: self._progress_made,
+            ResultNoted: self._result_noted,
+            TransactionNoted: self._transaction_told,
+            TransactionEnded: self._transaction_told,
             Gap: self._gap,
         }
 
@@ -347,6 +353,18 @@ class _Batch:
         _check_id(record.run)
         if record.run not in self.deleted:
             self.leavings.progressed(record)
+
+    def _result_noted(self, at: int, record: ResultNoted) -> None:
+        del at
+        _check_id(record.run)
+        if record.run not in self.deleted:
+            self.leavings.noted(record)
+
+    def _transaction_told(self, at: int, record: TransactionNoted | TransactionEnded) -> None:
+        del at
+        _check_id(record.transaction)
+        if getattr(record, "flow_run", None) not in self.deleted:
+            self.leavings.transactions.append(record)
 
     def _task_named(self, at: int, record: TaskRunNamed) -> None:
         del at

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from flowstone.core.states import CANCELLING, CRASHED, DEFAULT_NAMES, TYPES
-from flowstone.store import artifacts, edges
+from flowstone.store import artifacts, edges, results, undo
 from flowstone.store.artifacts import ArtifactRow, ProgressRow
 from flowstone.store.cancelling import cancel
 from flowstone.store.collector import Collected, collect
@@ -15,6 +15,7 @@ from flowstone.store.database import connect_reader, empty_reader, transaction
 from flowstone.store.deleting import delete_flow_run
 from flowstone.store.finding import find
 from flowstone.store.lives import ASKED, entries_before
+from flowstone.store.results import Hits, ResultRow
 from flowstone.store.rows import (
     FlowRunRow,
     InputRow,
@@ -26,6 +27,7 @@ from flowstone.store.rows import (
 )
 from flowstone.store.selecting import FLOW_RUNS, TASK_RUNS, select
 from flowstone.store.status import status_of
+from flowstone.store.undo import UndoRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -244,6 +246,26 @@ class Store:
     def progress(self, run: bytes) -> list[ProgressRow]:
         """Return how far the loops of a run are, the one that moved last at the end."""
         return artifacts.progress_of(self._connection, run)
+
+    def result_of(self, run: bytes) -> ResultRow | None:
+        """Return where the result of a run is, None where nothing was said of it."""
+        return results.result_of(self._connection, run)
+
+    def results_before(self, row: TaskRunRow, limit: int) -> list[ResultRow]:
+        """Return the kept results of earlier runs of a run's task, the newest first."""
+        return results.results_before(self._connection, row.task_name, row.id, limit)
+
+    def hits(self) -> list[Hits]:
+        """Return how often results were used again, by the names of their tasks."""
+        return results.hits(self._connection)
+
+    def result_places(self) -> list[str]:
+        """Return the storages in which results of runs are."""
+        return results.places(self._connection)
+
+    def transactions(self, flow_run: bytes) -> list[UndoRow]:
+        """Return the noted transactions of a flow run and of those below it, the oldest first."""
+        return undo.undo_of(self._connection, flow_run)
 
     def status(self) -> LogStatus:
         """Return how it stands with the logs."""

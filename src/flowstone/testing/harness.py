@@ -11,13 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from threading import Lock
 
-import msgspec
-
 from flowstone.settings import variable
 from flowstone.wiring import PROCESS, Surroundings
 
 _MEMORY = "/dev/shm"  # noqa: S108  the home is made with a name of its own, for its owner only
 _ROOM = 256 << 20
+_IN_THE_HOME = ("results.default_storage", "results.local_storage_path")
+"""What would lie elsewhere by a setting, and is a test's own."""
 
 
 @contextmanager
@@ -25,17 +25,21 @@ def flowstone_test_harness(server_startup_timeout: float | None = None) -> Itera
     """Record the runs of the `with` in a fresh home; gives its path, and deletes it at the end.
 
     The home lies in memory (`/dev/shm`) where there is room, unless `TMPDIR` says otherwise.
-    All other settings stay as they are. Harnesses nest, and may be open in several threads at
-    once: each keeps to the thread or async task that opened it and to what that submits; other
-    threads, and child processes, use the newest. No server is started: `server_startup_timeout`
-    has nothing to do.
+    Results are kept in it; all other settings stay as they are. Harnesses nest, and may be open
+    in several threads at once: each keeps to the thread or async task that opened it and to what
+    that submits; other threads, and child processes, use the newest. No server is started:
+    `server_startup_timeout` has nothing to do.
     """
     del server_startup_timeout
     home = Path(tempfile.mkdtemp(prefix="flowstone-test-", dir=_in_memory()))
     owner = os.getpid()
-    settings = msgspec.structs.replace(PROCESS.settings, home=str(home), live=False)
+    around = PROCESS.settings
+    settings = around.copy_with_update({"home": str(home), "live": False}, None, _IN_THE_HOME)
+    # Where profiles lie is a matter of the home too, and they are to hold as before.
+    profiles = around.profiles_path or os.path.join(around.home, "profiles.toml")
+    named = {"home": str(home), "profiles_path": profiles}
     try:
-        with _VARIABLE.naming(str(home)), PROCESS.within(Surroundings(settings)):
+        with _VARIABLES.naming(named), PROCESS.within(Surroundings(settings)):
             yield home
     finally:
         if os.getpid() == owner:  # a forked child leaves the home to its parent
@@ -55,36 +59,35 @@ def _in_memory() -> str | None:
     return _MEMORY if found.f_bavail * found.f_frsize > _ROOM else None
 
 
-class _HomeVariable:
-    """The variable that tells child processes the home: that of the newest open harness."""
+class _Variables:
+    """What tells child processes of the home: variables, as the newest open harness has them."""
 
     def __init__(self) -> None:
-        self._name = variable("home")
-        self._open: list[str] = []
-        self._before: str | None = None
+        self._open: list[dict[str, str]] = []
+        self._before: dict[str, str | None] = {}
         self._lock = Lock()
 
     @contextmanager
-    def naming(self, home: str) -> Iterator[None]:
-        """Name this home until the end of the `with`."""
+    def naming(self, values: dict[str, str]) -> Iterator[None]:
+        """Have the variables of these settings say so until the end of the `with`."""
         with self._lock:
             if not self._open:
-                self._before = os.environ.get(self._name)
-            self._open.append(home)
+                self._before = {name: os.environ.get(variable(name)) for name in values}
+            self._open.append(values)
             self._set()
         try:
             yield
         finally:
             with self._lock:
-                self._open.remove(home)
+                self._open = [one for one in self._open if one is not values]
                 self._set()
 
     def _set(self) -> None:
-        home = self._open[-1] if self._open else self._before
-        if home is None:
-            os.environ.pop(self._name, None)
-        else:
-            os.environ[self._name] = home
+        for name, value in (self._open[-1] if self._open else self._before).items():
+            if value is None:
+                os.environ.pop(variable(name), None)
+            else:
+                os.environ[variable(name)] = value
 
 
-_VARIABLE = _HomeVariable()
+_VARIABLES = _Variables()
