@@ -283,6 +283,21 @@ def test_an_answer_of_an_earlier_time_says_so_on_stderr(cli, runs, home, monkeyp
     assert err.endswith(": process 7 holds the writer lock\n")
 
 
+@pytest.mark.parametrize("family", ["flow-run", "task-run"])
+def test_nothing_read_is_not_told_as_nothing_there(cli, home, monkeypatch, family):
+    real = home_module.open_store
+
+    def stuck(place):
+        store = real(place)
+        store.collected = SimpleNamespace(as_of=BEGIN, reason="the home is read-only")
+        return store
+
+    monkeypatch.setattr(home_module, "open_store", stuck)
+    code, out, _ = cli(family, "ls")
+    assert code == 1
+    assert out == f"No {family.replace('-', ' ')} in {home} could be read.\n"
+
+
 def test_what_a_run_is_called_cannot_steer_the_terminal(cli, log):
     run = log.flow_run("evil\x1b[2J")
     log.line("a\x1b]0;title\x07\nb", flow_run=run)

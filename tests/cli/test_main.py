@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 
 import msgspec
@@ -15,6 +16,7 @@ import pytest
 from flowstone.cli import config
 from flowstone.cli.command import Command, CommandError
 from flowstone.cli.main import FAMILIES, main
+from flowstone.settings.loading import SettingsWarning
 from flowstone.version import __version__
 
 
@@ -178,3 +180,18 @@ def test_only_the_family_that_is_asked_for_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "[]"
+
+
+def test_a_warning_of_ours_is_one_line_without_a_place_in_our_code(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("FLOWSTONE_HOME", str(tmp_path / "home"))
+    command = Command("Warns.", "flowstone config view", lambda _parser: None, _warns)
+    monkeypatch.setattr(config, "COMMANDS", {"view": command})
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["config", "view"]) == 0
+    assert capsys.readouterr().err == "Warning: 'leval' is no setting\n"
+
+
+def _warns(_arguments):
+    warnings.warn("'leval' is no setting", SettingsWarning, stacklevel=1)
+    return 0

@@ -55,13 +55,14 @@ def _ls(arguments: Arguments) -> int:
     with opened_store() as store:
         parent = store.find_flow_run(arguments.flow_run).id if arguments.flow_run else None
         rows = store.flow_runs(filter_of(arguments, flow_run=parent), limit=arguments.limit)
+        is_current = store.as_of is None
     if arguments.output == "json":
         print_json([flow_run_object(row) for row in rows])
     elif rows:
         _print_list(rows)
     else:
-        _say_none(is_narrowed(arguments))
-    return 0
+        _say_none(is_narrowed(arguments), is_current=is_current)
+    return 0 if rows or is_current else 1
 
 
 def _print_list(rows: list[FlowRunRow]) -> None:
@@ -86,8 +87,10 @@ def _print_list(rows: list[FlowRunRow]) -> None:
     )
 
 
-def _say_none(narrowed: bool) -> None:  # noqa: FBT001 - the one thing it is told
-    if narrowed:
+def _say_none(narrowed: bool, *, is_current: bool) -> None:  # noqa: FBT001  what it tells of
+    if not is_current:
+        print(f"No flow run in {home()} could be read.")
+    elif narrowed:
         print(f"No flow run in {home()} matches. Without filters, 'flow-run ls' shows the newest.")
     else:
         print(f"No flow runs yet in {home()}. Run a flow: flowstone run FILE.py:flow")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from typing import TextIO
 
 from flowstone.cli.command import (
     Command,
@@ -45,12 +47,14 @@ flowstone run etl.py:nightly --param day=2026-01-31
   flowstone doctor"""
 ABOUT = "Flowstone runs Python functions as tracked tasks and flows. No server is needed."
 _PROFILE = "FLOWSTONE_PROFILE"
+_OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that these words name, and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a name may not fit the encoding
@@ -71,6 +75,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return code
+
+
+_show_usually = warnings.showwarning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning of ours in a line, without the place in our code that it comes from."""
+    if category.__module__.startswith("flowstone") or filename.startswith(_OURS):
+        print(f"Warning: {message}", file=sys.stderr)
+    else:
+        _show_usually(message, category, filename, lineno, file, line)
 
 
 def _dispatch_in_profile(words: list[str]) -> int:

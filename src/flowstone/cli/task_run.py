@@ -52,10 +52,14 @@ def _ls(arguments: Arguments) -> int:
     with opened_store() as store:
         flow_run = store.find_flow_run(arguments.flow_run).id if arguments.flow_run else None
         rows = store.task_runs(filter_of(arguments, flow_run=flow_run), limit=arguments.limit)
+        is_current = store.as_of is None
     if arguments.output == "json":
         print_json([task_run_object(row) for row in rows])
     elif rows:
         _print_list(rows)
+    elif not is_current:
+        print(f"No task run in {home()} could be read.")
+        return 1
     elif is_narrowed(arguments):
         print(f"No task run in {home()} matches. Without filters, 'task-run ls' shows the newest.")
     else:
