@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
+pytestmark = pytest.mark.timeout(60)  # each starts up to three interpreters with pytest in them
 FLOWS = """
 import asyncio, os
 import pytest
