@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from flowstone.core.binding import Binding
+from flowstone.core.entry import entry_module
 from flowstone.core.keeping import AS_USUAL
 from flowstone.core.naming import check_source
 from flowstone.core.plain import clean_text
@@ -412,16 +411,7 @@ def qualified_name(fn: Callable[..., Any]) -> str:
 
 def importable_module(fn: Callable[..., Any]) -> str:
     """Return the module by which the function can be imported; a script's is its file's name."""
-    fn = without_partials(fn)
-    module: str = getattr(fn, "__module__", None) or type(fn).__module__
-    if module != "__main__":
-        return module
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).removesuffix(".__main__")
-    file = getattr(main, "__file__", None)
-    return os.path.splitext(os.path.basename(file))[0] if file else "interactive"
+    return entry_module(without_partials(fn))
 
 
 def _kept(value: Any) -> Any:
