@@ -6,6 +6,10 @@ else a story waits for (other runs, a delay) it yields, and the worker goes on w
 The pool has no bound but `most` (none by default). It starts with few threads, because short bodies
 want few, and adds more when its queue does not move: bodies that wait for each other always end up
 running together. A body that waits for other runs lends its place while it does.
+
+Whoever has work for the pool puts it in the queue and wakes the worker that went idle last: so
+short bodies, one after the other, stay on one warm thread. A story that waited goes on with the
+worker that it ran on, if that is idle.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import Context
-from queue import SimpleQueue
 from typing import Any
 
 from flowstone.core.context import RunContext, current
@@ -41,7 +44,7 @@ _REST = 200
 class _Story(SeatBout):
     """A story under way in a pool; `answer` is what it gets when it goes on."""
 
-    __slots__ = ("_pool", "answer", "context", "coroutine", "job", "run_context")
+    __slots__ = ("_pool", "answer", "context", "coroutine", "job", "run_context", "worker")
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class _Story(SeatBout):
         self._pool, self.job = pool, job
         self.coroutine, self.context, self.answer = coroutine, context, answer
         self.run_context: RunContext | None = None
+        self.worker: _Worker | None = None  # on whose thread it ran last
 
     def steps(self) -> Outcome | Pause | None:
         """Go on, in the story's context, until it ends or waits.
@@ -114,8 +118,8 @@ class _Story(SeatBout):
         self.leave()
 
     def go_on(self) -> None:
-        """Go on when a thread is free."""
-        self._pool.put(self)
+        """Go on when a thread is free, in the one before if that is: what it opened is there."""
+        self._pool.put_back(self)
 
 
 class Pool:
@@ -125,8 +129,8 @@ class Pool:
         self.most = most
         self._name = name
         self._items: deque[Job | _Story | None] = deque()  # a queue that can be looked at
-        self._tokens: SimpleQueue[None] = SimpleQueue()  # one for each item
-        self._idle: deque[None] = deque()  # one entry an idle thread: counted without a lock
+        # Who takes a worker out wakes it. A dict, as it gives up its newest key or any in one step.
+        self._idle: dict[_Worker, bool] = {}
         self._threads = 0
         self._lent = 0
         self._taken = 0
@@ -138,7 +142,7 @@ class Pool:
         """Let the threads end when they have nothing left to do."""
         for _ in range(self._threads):
             self._items.append(None)
-            self._tokens.put(None)
+            self._wake()
 
     def record_waiting(self) -> None:
         """Put it on record which jobs wait."""
@@ -147,12 +151,29 @@ class Pool:
 
     def put(self, item: Job | _Story) -> None:
         """Let a thread that is free begin a job, or go on with a story."""
-        self._items.append(item)
-        self._tokens.put(None)
-        if not self._idle and self._threads < _FEW and len(self._items) > 4 * self._threads:
+        self._items.append(item)  # before the look at who is idle: see `_Worker.next`
+        if self._idle:
+            self._wake()
+        elif self._threads < _FEW and len(self._items) > 4 * self._threads:
             self._grow(1)
         if not self._is_watched:
             self._watch()
+
+    def put_back(self, story: _Story) -> None:
+        """Let a story that waited go on, in its old thread where that is free."""
+        worker = story.worker
+        if worker is not None and self._idle.pop(worker, False):
+            worker.given = story
+            worker.gate.release()
+        else:
+            self.put(story)
+
+    def _wake(self) -> None:
+        try:
+            worker, _ = self._idle.popitem()
+        except KeyError:  # it found something by itself, or somebody else woke it
+            return
+        worker.gate.release()
 
     def _room(self) -> int:
         if self.most is None:
@@ -178,12 +199,9 @@ class Pool:
 
     def _work(self) -> None:
         seat = HERE.seat
-        seat.place = _Place(self)
+        seat.place = worker = _Worker(self)
         while True:  # not `while seat.is_left`: CPython 3.11 never makes such a loop's code fast
-            self._idle.append(None)
-            self._tokens.get()
-            self._idle.pop()
-            item = self._items.popleft()
+            item = worker.next()
             self._taken += 1
             if item is None:
                 break
@@ -191,7 +209,7 @@ class Pool:
                 _record(item)
                 self._places.acquire()
             try:
-                self._advance(item)
+                self._advance(item, worker)
             finally:
                 if self._places is not None and not seat.is_left:
                     self._places.release()
@@ -202,7 +220,7 @@ class Pool:
             with self._lock:
                 self._threads -= 1
 
-    def _advance(self, item: Job | _Story) -> None:
+    def _advance(self, item: Job | _Story, worker: _Worker) -> None:
         """Run a story, of a job that begins or its own, until it ends or waits."""
         if isinstance(item, _Story):
             job, story = item.job, item
@@ -212,6 +230,7 @@ class Pool:
                 return
             coroutine, context = begun
             story = _Story(self, job, coroutine, context)
+        story.worker = worker
         told: Outcome | Pause | None
         try:
             told = story.context.run(story.steps)
@@ -264,18 +283,44 @@ class Pool:
             self._watch()
 
 
-class _Place:
-    """The place of a worker's body, given up while the body waits for other runs."""
+class _Worker:
+    """One thread of a pool, and its place, given up while its body waits for other runs.
+
+    `given` is what it is handed by whoever opens its `gate` for it alone.
+    """
+
+    __slots__ = ("_is_left", "_is_lent", "_pool", "gate", "given")
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._is_lent = False
         self._is_left = False
+        self.given: _Story | None = None
+        self.gate = threading.Lock()
+        self.gate.acquire()
+
+    def next(self) -> Job | _Story | None:
+        """Wait for something to do: what it is given, else the oldest in the queue."""
+        items, idle = self._pool._items, self._pool._idle  # noqa: SLF001  one thing with the pool
+        while True:
+            if items:
+                try:
+                    return items.popleft()
+                except IndexError:  # another one was quicker
+                    continue
+            idle[self] = True
+            # What came before that line woke nobody: whoever puts looks the other way round.
+            if items and idle.pop(self, False):
+                continue
+            self.gate.acquire()
+            if self.given is not None:
+                given, self.given = self.given, None
+                return given
 
     def lend(self) -> None:
         """Let another body run."""
         pool = self._pool
-        with pool._lock:  # noqa: SLF001  one thing with the pool
+        with pool._lock:  # noqa: SLF001
             if self._is_left:
                 return
             self._is_lent = True

@@ -45,12 +45,13 @@ async def end_children(context: FlowContext, outcome: Outcome, ops: Ops, env: En
 
 
 async def _wait_for_children(context: FlowContext, ops: Ops, env: Env) -> None:
-    told = False
+    left: float | None = PATIENCE
+    until = env.now() + int(PATIENCE * 1e9)
     while children := list(context.children):
-        await ops.wait(context, children, None if told else PATIENCE)
-        if not told and context.children:
-            env.report.waiting(context, list(context.children))
-            told = True
+        if left is not None and (left := (until - env.now()) / 1e9) <= 0:
+            env.report.waiting(context, children)
+            left = None
+        await ops.wait(context, children, left)
 
 
 async def stop_children(context: FlowContext, ops: Ops, env: Env) -> None:

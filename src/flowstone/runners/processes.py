@@ -60,9 +60,9 @@ class _Stories(Pool):
 
     def put(self, item: Any) -> None:
         """Let a thread take it; a new one where none is free."""
-        super().put(item)
         if not self._idle and self.most is not None and self._threads < self.most:
             self._grow(1)
+        super().put(item)
 
 
 class Processes:

@@ -9,7 +9,7 @@ from flowstone.store.errors import NewerDatabase, NotADatabase
 
 APPLICATION = 0x464C_5354
 """What the header of a database of ours says it belongs to ("FLST")."""
-VERSION = 4
+VERSION = 9
 """The newest schema that this version knows: the number of its last migration."""
 _FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
