@@ -38,7 +38,12 @@ faults: $(READY) ## Kill, crowd and fill the disk at full length (minutes)
 	@$(BIN)/python tests/faults/kill_loop.py
 	@$(BIN)/python tests/faults/many_processes.py
 	@$(BIN)/python -m tests.faults.limit_loop
+	@$(BIN)/python -m tests.faults.lease_loop
 	@$(BIN)/python -m tests.faults.result_kill_loop --kills 200
+	@$(BIN)/python -m tests.faults.shipping_loop --kills 50
+	@$(BIN)/python -m tests.faults.shipping_loop --kills 0 --stops 20 --postgres
+	@$(BIN)/python -m tests.faults.schema_loop --seconds 900
+	@$(BIN)/python -m tests.faults.schema_loop --seconds 900 --postgres
 	@echo "One of them again, longer:"
 	@echo "  $(BIN)/python tests/faults/kill_loop.py --kills 1000"
 

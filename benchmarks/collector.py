@@ -3,7 +3,9 @@
 Makes a log of N bare task runs of one flow run (two records each), collects it in this process on
 one core, and prints runs a second and bytes of database a run. `--submitted` makes them three
 records each (Pending, Running, Completed); `--ahead N` lets their caller be N runs ahead of the
-workers, as in a large map. `--lines` adds a log line to each, `--edges` an input.
+workers, as in a large map. `--lines` adds a log line to each, `--edges` an input. `--database
+postgres` brings it into a Postgres instead, which is started for it; CPU seconds are then those of
+this process and of the server's together.
 """
 
 from __future__ import annotations
@@ -40,12 +42,19 @@ from flowstone.log.files import segment_name
 from flowstone.log.frames import frame, seed_of
 from flowstone.log.machine import boot_id
 from flowstone.log.records import Header
+from flowstone.store.applying import advance
 from flowstone.store.collector import collect
 from flowstone.store.database import database_path
+from flowstone.store.databases import open_database
+from flowstone.store.names import Names
 from flowstone.store.queries import open_store
 from flowstone.store.rows import RunFilter
+from flowstone.store.segments import survey
+
+from throwaway import cpu_of, postgres
 
 _encode = msgspec.msgpack.Encoder().encode
+_SIZE_AND_PROCESS = "SELECT pg_database_size(current_database()), pg_backend_pid()"
 _NO_PID = 2**22 + 7
 
 
@@ -133,6 +142,38 @@ def measure(shape: Shape) -> dict[str, float]:
     }
 
 
+def measure_postgres(shape: Shape) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="flowstone-bench-") as name, postgres() as url:
+        home = Path(name)
+        log_bytes = make_log(home, shape)
+        seen = survey(home)
+        database = open_database(home, url)
+        with database.store() as store:
+            empty, backend = store.connection.execute(_SIZE_AND_PROCESS).fetchone()
+        begun, cpu = time.perf_counter(), time.process_time() + cpu_of(backend)
+        is_done = False
+        while not is_done:
+            with database.transaction() as connection:
+                until = time.monotonic() + 0.03
+                names = Names(connection)
+                step = advance(connection, seen.logs[0], names, seen.boot, until, None)
+            is_done = step.is_done
+        took = time.perf_counter() - begun
+        cpu = time.process_time() + cpu_of(backend) - cpu
+        with database.store() as store:
+            found = sum(store.task_counts(store.flow_runs(RunFilter())[0].id).values())
+            size, _ = store.connection.execute(_SIZE_AND_PROCESS).fetchone()
+        if found != shape.runs:
+            sys.exit(f"the store has {found} task runs, the log had {shape.runs}")
+        database.close()
+    return {
+        "runs per second": shape.runs / took,
+        "runs per CPU second": shape.runs / cpu,
+        "database bytes per run": (size - empty) / shape.runs,
+        "log bytes per run": log_bytes / shape.runs,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200_000)
@@ -141,6 +182,7 @@ def main() -> None:
     parser.add_argument("--ahead", type=int, default=0, help="runs created before one starts")
     parser.add_argument("--lines", action="store_true", help="a log line in each task run")
     parser.add_argument("--edges", action="store_true", help="an input of each task run")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     args = parser.parse_args()
     shape = Shape(
@@ -150,12 +192,13 @@ def main() -> None:
         lines=args.lines,
         edges=args.edges,
     )
-    rounds = [measure(shape) for _ in range(args.rounds)]
+    measured = measure if args.database == "sqlite" else measure_postgres
+    rounds = [measured(shape) for _ in range(args.rounds)]
     figures = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
     is_bare = not (shape.lines or shape.edges)
     budgets = {
-        "runs per second": "≥ 40 000" if is_bare else "≥ 25 000",
-        "database bytes per run": "≤ 400" if is_bare else "",
+        "runs per second": "≥ 40 000" if is_bare and measured is measure else "≥ 25 000",
+        "database bytes per run": "≤ 400" if is_bare and measured is measure else "",
     }
     print(f"{args.runs} task runs, medians of {args.rounds}")
     for name, figure in figures.items():

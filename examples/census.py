@@ -375,6 +375,7 @@ def print_commands(run: str) -> None:
         "task-run ls --task parse_module --state failed",
         f"flow-run inspect {run}",
         f"flow-run logs {run} --tail 10",
+        f"open {run}",
     ):
         print(f"  {command} {words}")
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flowstone.store.databases import Database, EmbeddedDatabase, open_database
+from tests.postgres import empty, fresh_database, reused_database, session_server
+
 # No test may reach the home or the settings of whoever runs it.
 for _name in [name for name in os.environ if name.startswith("FLOWSTONE_")]:
     if not _name.startswith("FLOWSTONE_TEST_"):
@@ -22,6 +25,44 @@ def session_home() -> Iterator[Path]:
         home = Path(name) / "home"
         os.environ["FLOWSTONE_HOME"] = str(home)
         yield home
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the URL of a Postgres for the whole session."""
+    with session_server(os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Give the URL of a database that is empty."""
+    with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def reused_url(postgres_server: str) -> Iterator[str]:
+    """Give the URL of the database that `any_database` uses again and again."""
+    with reused_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["embedded", "postgres"])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Give a database without runs, of each kind; its home is `tmp_path / "home"`."""
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    if request.param == "embedded":
+        yield EmbeddedDatabase(home)
+        return
+    url = request.getfixturevalue("reused_url")
+    database = open_database(home, url)
+    try:
+        yield database
+    finally:
+        database.close()
+        empty(url)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

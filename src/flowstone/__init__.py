@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowstone.annotations import allow_failure, unmapped
+    from flowstone.client.opening import get_client
     from flowstone.context import tags
     from flowstone.core.states import State
     from flowstone.flows import Flow, flow
     from flowstone.logging import get_run_logger
     from flowstone.results.files import File
+    from flowstone.shipping import aflush, flush
     from flowstone.tasks import Task, task
     from flowstone.tracking import track
     from flowstone.transactions import Transaction
@@ -24,8 +26,11 @@ _WHERE = {
     "Task": "flowstone.tasks",
     "Transaction": "flowstone.transactions",
     "__version__": "flowstone.version",
+    "aflush": "flowstone.shipping",
     "allow_failure": "flowstone.annotations",
     "flow": "flowstone.flows",
+    "flush": "flowstone.shipping",
+    "get_client": "flowstone.client.opening",
     "get_run_logger": "flowstone.logging",
     "tags": "flowstone.context",
     "task": "flowstone.tasks",
@@ -40,8 +45,11 @@ __all__ = [
     "Task",
     "Transaction",
     "__version__",
+    "aflush",
     "allow_failure",
     "flow",
+    "flush",
+    "get_client",
     "get_run_logger",
     "tags",
     "task",

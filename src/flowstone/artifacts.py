@@ -10,7 +10,8 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from os import PathLike, fspath
@@ -23,11 +24,15 @@ from flowstone.core.facts import ArtifactChanged, ArtifactWritten
 from flowstone.core.plain import clean_text, plain, short_repr
 from flowstone.drive.seats import Lowered
 from flowstone.recording import engine_here, home_here, runs_here
+from flowstone.shipping import flush
+from flowstone.wiring import PROCESS
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Table = dict[str, list[Any]] | list[dict[str, Any]] | list[list[Any]]
 _MOST_DEPTH = 32
+_SENT = 5.0
+"""Seconds that a read waits until the server has what this process recorded."""
 _KEY = re.compile(r"[a-z0-9-]+")
 _logger = logging.getLogger("flowstone.artifacts")
 
@@ -106,8 +111,7 @@ class Artifact(msgspec.Struct, kw_only=True):
     @classmethod
     def get(cls, key: str) -> Artifact | None:
         """Return the newest version of a key, None where there is none."""
-        queries = import_module("flowstone.store.queries")  # with `sqlite3`: recording needs none
-        with queries.open_store(home_here()) as store:
+        with _opened_store() as store:
             if store.as_of is not None:
                 _logger.warning("Artifact %r may be out of date: %s", key, store.collected.reason)
             for row in store.artifacts(key=key, limit=1):
@@ -359,6 +363,21 @@ def _percentage(progress: float) -> float:
 
 def _id_of(artifact: Artifact) -> ArtifactId:
     return ArtifactId(bytes=artifact._write().artifact)  # noqa: SLF001 - of this module
+
+
+@contextmanager
+def _opened_store() -> Iterator[Any]:
+    """Give the store of the home, or of the server that the settings name."""
+    settings = PROCESS.settings
+    if settings.api.url is None:
+        queries = import_module("flowstone.store.queries")  # with `sqlite3`: recording needs none
+        with queries.open_store(home_here()) as store:
+            yield store
+        return
+    flush(_SENT)  # so that what this process made is there
+    place = import_module("flowstone.client.place").place_of(settings)
+    with closing(place), place.opened() as store:
+        yield store
 
 
 def _as_read(

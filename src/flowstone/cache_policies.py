@@ -77,14 +77,13 @@ class CachePolicy:
         task_ctx: TaskRunContext | RunContext | None,
         inputs: Parameters,
         flow_parameters: Parameters,
-        **kwargs: Any,
     ) -> Ingredients:
         """Return the key of a call with what it is made of."""
-        key: Any = self.compute_key(_face(task_ctx), inputs, flow_parameters, **kwargs)
+        key: Any = self.compute_key(_face(task_ctx), inputs, flow_parameters)
         if key is not None and not isinstance(key, str):
             message = f"A cache key is a text or None; {type(self).__name__} gave {key!r}."
             raise TypeError(message)
-        return Ingredients(key, {type(self).__name__: key} if key is not None else None)
+        return Ingredients(key, {type(self).__name__: key} if key is not None else {})
 
     def prepare(self, fn: Callable[..., Any]) -> None:
         """Do what is the same for all calls of a function, before the first of them."""
@@ -165,11 +164,20 @@ class CacheKeyFnPolicy(CachePolicy):
 class _Ours(CachePolicy):
     """A policy that knows its ingredients, of which its key is made."""
 
+    _known: Callable[..., Ingredients]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "ingredients" in vars(cls):
+            cls._known = cls.ingredients
+        elif "compute_key" in vars(cls):  # a user's, which makes another key of the same
+            cls.ingredients = CachePolicy.ingredients  # type: ignore[method-assign]
+
     def compute_key(
         self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
     ) -> str | None:
         """Return the key of a call."""
-        return self.ingredients(task_ctx, inputs, flow_parameters, **kwargs).key
+        return self._known(task_ctx, inputs, flow_parameters).key
 
 
 class CompoundCachePolicy(_Ours):
@@ -185,18 +193,18 @@ class CompoundCachePolicy(_Ours):
             policy.prepare(fn)
 
     def ingredients(
-        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
+        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters
     ) -> Ingredients:
         """Return one key made of those of the policies."""
-        found = [
-            policy.ingredients(task_ctx, inputs, flow_parameters, **kwargs)
-            for policy in self.policies
-        ]
-        keys = [each.key for each in found if each.key is not None]
-        pieces = {name: piece for each in found for name, piece in each.pieces.items()}
+        keys: list[str] = []
+        pieces: dict[str, Any] = {}
+        for policy in self.policies:
+            found = policy.ingredients(task_ctx, inputs, flow_parameters)
+            pieces.update(found.pieces)
+            if found.key is not None:
+                keys.append(found.key)
         hashing = _hashing()
-        key = hashing.digest(hashing.pack(keys)).hex() if keys else None
-        return Ingredients(key, pieces)
+        return Ingredients(hashing.digest(hashing.pack(keys)).hex() if keys else None, pieces)
 
     def _without(self, name: str) -> CachePolicy:
         new = self._copied()
@@ -223,7 +231,7 @@ class TaskSource(_Ours):
             _fingerprints().fingerprint(fn)
 
     def ingredients(
-        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
+        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters
     ) -> Ingredients:
         """Return the fingerprint of the task's function as the key; none without a task."""
         if task_ctx is None:
@@ -237,7 +245,7 @@ class FlowParameters(_Ours):
     """The parameters of the flow run around the call."""
 
     def ingredients(
-        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
+        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters
     ) -> Ingredients:
         """Return a hash of the flow's parameters; no key where it has none."""
         return _of_values("flow_parameter", flow_parameters or {})
@@ -247,7 +255,7 @@ class RunId(_Ours):
     """The flow run: keys are good within it. Outside of one, the task run."""
 
     def ingredients(
-        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
+        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters
     ) -> Ingredients:
         """Return the id as the key."""
         if task_ctx is None:
@@ -265,7 +273,7 @@ class Inputs(_Ours):
         self.exclude = list(exclude or [])
 
     def ingredients(
-        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters, **kwargs: Any
+        self, task_ctx: Any, inputs: Parameters, flow_parameters: Parameters
     ) -> Ingredients:
         """Return a hash of the arguments; no key where the task has no parameters."""
         left = inputs or {}
@@ -328,17 +336,20 @@ def _of_values(kind: str, values: dict[str, Any], *, is_empty: bool | None = Non
     if is_empty or (is_empty is None and not values):
         return Ingredients(None)
     hashing = _hashing()
+    packed = hashing.pack_light(values)
+    if packed is not None:
+        return Ingredients(hashing.digest(packed).hex(), {kind: values})
     codes = {}
     for name in sorted(values):
         try:
-            codes[f"{kind}.{name}"] = hashing.encode(values[name])
+            codes[name] = hashing.encode(values[name])
         except HashError as error:
             error.argument = name
             raise
         except Exception as error:
             reason = f"it cannot be hashed ({type(error).__name__}: {error})"
             raise HashError(reason, argument=name) from error
-    return Ingredients(hashing.digest(hashing.pack(list(codes.items()))).hex(), codes)
+    return Ingredients(hashing.digest(hashing.pack(codes)).hex(), {kind: codes})
 
 
 @functools.cache

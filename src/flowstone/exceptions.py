@@ -28,6 +28,10 @@ FlowstoneError
 ├── AcquireConcurrencySlotTimeoutError (TimeoutError) ... or did not in the time it had
 ├── LimitExists (ValueError)            there is a limit of that name already
 ├── LimitNotFound (LookupError)         there is no limit of that name
+├── ObjectNotFound (LookupError)        a client asked for what is not there
+├── ObjectAlreadyExists (ValueError)    a client would make what is there already
+├── ServerUnreachable (ConnectionError) the server of `api.url` does not answer
+├── ServerRefused                       the server of `api.url` does not do what was asked
 ├── LoggingConfigError (ValueError)     a configuration of logging cannot be read, or is none
 ├── HashError (ValueError)              a value cannot be hashed, so it makes no cache key
 ├── IllegalMove (RuntimeError)          a run cannot go from this state to that one
@@ -151,6 +155,27 @@ class LimitExists(FlowstoneError, ValueError):
 
 class LimitNotFound(FlowstoneError, LookupError):
     """There is no limit of that name in this home."""
+
+
+class ObjectNotFound(FlowstoneError, LookupError):
+    """What a client asked for is not there, or not any more."""
+
+
+class ObjectAlreadyExists(FlowstoneError, ValueError):
+    """What a client would make is there already; read it, or change it."""
+
+
+class ServerUnreachable(FlowstoneError, ConnectionError):
+    """The server does not answer, or not now; look whether it runs, and try again."""
+
+
+class ServerRefused(FlowstoneError):
+    """The server does not do what was asked; `code` is its word for why, `status` that of HTTP."""
+
+    def __init__(self, message: str, code: str = "", status: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
 
 
 class LoggingConfigError(FlowstoneError, ValueError):

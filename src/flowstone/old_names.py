@@ -24,7 +24,6 @@ RENAMED = {
 _AGAIN = "Let a scheduler that you have (cron, a systemd timer) run a script that calls the flow."
 _QUEUE = "Call the task, or `.submit` it in a flow."
 _PAUSE = "Let the flow end, and begin another one when its input is there."
-_READ = "Look at runs with the command line: `flowstone flow-run ls -o json`."
 ABSENT = {
     "flowstone": {
         "apause_flow_run": _PAUSE,
@@ -32,7 +31,6 @@ ABSENT = {
         "aserve": _AGAIN,
         "asuspend_flow_run": _PAUSE,
         "deploy": _AGAIN,
-        "get_client": _READ,
         "pause_flow_run": _PAUSE,
         "resume_flow_run": _PAUSE,
         "serve": _AGAIN,

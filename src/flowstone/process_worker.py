@@ -32,11 +32,13 @@ from flowstone.runners.remote import (
     perform,
     task_there,
 )
+from flowstone.runners.usage import Meter
 from flowstone.wiring import PROCESS
 
 _FOREVER = 1e9
 _SET_DEATH_SIGNAL = 1
 _decode = msgspec.msgpack.Decoder(Call).decode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Server:
@@ -48,6 +50,7 @@ class Server:
         self._known: dict[int, Any] = {}
         self._settings = self._environment = 0
         self._variables = dict(os.environb)
+        self._meter = Meter()
         self.context: RunContext | None = None
 
     def serve(self) -> None:
@@ -59,9 +62,11 @@ class Server:
             elif message.kind == FORGET:
                 self._forget(unpacked(message.body))
             elif message.kind == CALL:
+                self._meter.begin()
                 kind, body = copy_context().run(self._perform, message)
+                used = _encode(self._meter.end())
                 _flush()
-                self._calls.send(kind, b"", body)
+                self._calls.send(kind, used, body)
             del message
 
     def _perform(self, message: Message) -> tuple[int, list[Buffer]]:

@@ -32,7 +32,7 @@ def keeping_of(
         policy, is_usual = NO_CACHE, False
     storage, serializer = options.get("result_storage"), options.get("result_serializer")
     if policy is not None and policy.key_storage is not None:
-        _checked(policy.key_storage)
+        _checked(policy.key_storage)  # so that results by the ids of runs are read from there
     storage_key, refresh = _storage_key(options), options.get("refresh_cache")
     is_asked_for = bool(persists) or not storage is serializer is None
     if persists is None:

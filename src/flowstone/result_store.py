@@ -15,6 +15,7 @@ from uuid import uuid4
 from flowstone.exceptions import ConfigurationError, ResultNotFound
 from flowstone.homes import writable_home
 from flowstone.results.directory import Directory
+from flowstone.results.eviction import Bounds, Evictor
 from flowstone.results.filesystems import LocalFileSystem, Place, storage_at
 from flowstone.results.keeper import Keeper
 from flowstone.results.kept import Kept
@@ -22,7 +23,7 @@ from flowstone.results.locks import LockManager
 from flowstone.results.memory import Memory
 from flowstone.results.serializers import PickleSerializer, Serializer, serializer_of
 from flowstone.results.storage import Storage
-from flowstone.settings import ResultSettings
+from flowstone.settings import ResultSettings, Settings
 from flowstone.version import __version__
 from flowstone.wiring import PROCESS
 
@@ -86,6 +87,7 @@ class ResultStore:
             keys=None if metadata_storage is None else storage_at(metadata_storage),
             serializer=None if serializer is None else self.serializer,
             memory=_memory() if cache_result_in_memory else None,
+            evictor=_evictor(PROCESS.settings),
         )
 
     def read(self, key: str, holder: str | None = None) -> ResultRecord:
@@ -233,7 +235,8 @@ class ResultStore:
         if self.lock_manager is None:
             raise ConfigurationError(
                 "This result store has no lock manager; make it with lock_manager="
-                "MemoryLockManager() (one process) or FileSystemLockManager(directory) (several)"
+                "MemoryLockManager() (one process), FileSystemLockManager(directory) (several) or "
+                "RedisLockManager(host) (several hosts)"
             )
         return self.lock_manager
 
@@ -270,6 +273,19 @@ class ResultStore:
 def _memory() -> Memory:
     """Return the memory that all stores of this process share."""
     return Memory()
+
+
+def _evictor(settings: Settings) -> Evictor | None:
+    """Return what removes old results, where the settings have a bound for them."""
+    age, size = settings.results.max_age_seconds, settings.results.max_bytes
+    if age is size is None:
+        return None
+    marks = os.path.join(writable_home(settings.home), "evictions")
+    return _evictor_of(Bounds(max_age_seconds=age, max_bytes=size), marks)
+
+
+_evictor_of = cache(Evictor)
+"""Gives one for all stores: it counts what they keep together."""
 
 
 def get_default_result_storage() -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from flowstone.result_options import PLACES
 from flowstone.result_store import ResultStore, get_default_result_storage
 from flowstone.results.filesystems import Place, storage_at
 from flowstone.results.keeper import Keeper
+from flowstone.results.storage import Storage
 from flowstone.store.errors import RunNotFound
 from flowstone.store.queries import Store, open_store
 from flowstone.store.results import ResultRow
@@ -107,15 +109,29 @@ def _loaded(kept: ResultRow, storage: Place | None) -> Any:
             f"The result is in {kept.place}, which is no storage of this process: set "
             "results.default_storage, or pass storage=..., if you trust what is there"
         )
-    payloads = storage_at(allowed[kept.place] if storage is None else storage)
-    keys = None if kept.place == payloads.place else storage_at(allowed[kept.place])
     assert kept.key is not None
+    keys = storage_at(allowed[kept.place]) if kept.place in allowed else None
+    if storage is None:
+        assert keys is not None
+        payloads = _payloads_of(kept.key, keys, allowed.values())
+    else:
+        payloads = storage_at(storage)
     found = Keeper(payloads, keys=keys).load(kept.key, time.time_ns())
     if found is None:
         raise ResultNotFound(
             f"The result is not in {kept.place} any more: it was removed, or its time is over"
         )
     return values_in(found.value)[0] if is_recording(found.value) else found.value
+
+
+def _payloads_of(key: str, keys: Storage, allowed: Iterable[Place]) -> Storage:
+    """Return where the payload of a result is: with its key, or in another storage of these."""
+    header = Keeper(keys).header(key)
+    if header is not None and header.payload is not None:
+        for storage in map(storage_at, allowed):
+            if storage.stamp(header.payload) is not None:
+                return storage
+    return keys
 
 
 __all__ = ["get_result_store", "result_of", "should_persist_result", "state_of"]

@@ -28,13 +28,17 @@ from flowstone.engine.ops import Env, Recorder, Shelf
 from flowstone.engine.task_run import task_run
 from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
-from flowstone.settings import LogSettings, Settings
+from flowstone.settings import Settings
 from flowstone.version import __version__
+from flowstone.wiring import limits_of
 
 if TYPE_CHECKING:
     from flowstone.core.upstream import Slots
     from flowstone.drive.limits.local import LocalLimits
+    from flowstone.drive.limits.remote import RemoteLimits
     from flowstone.drive.shelves import Shelves
+    from flowstone.log.courier import Courier
+    from flowstone.log.shipper import Shipper
 
 _logger = logging.getLogger("flowstone")
 _UNWATCHED = 0.5
@@ -54,6 +58,8 @@ class Engine(NamedTuple):
     awaiting: Awaiting = AWAITING
     tell: Callable[..., Outcome] = tell
     state_after: Callable[[Any, Outcome], State] = state_after
+    shipper: Shipper | None = None
+    """What sends the log to a server, where it has one."""
 
 
 def start(
@@ -75,8 +81,9 @@ def start(
     if settings.logging.log_prints:
         capture.redirect_print()
     ids = IdSource(os.urandom(16))
+    shipper = None
     if log is None:
-        log = _new_log(home, settings.log, ids.new(time.time_ns()), now, begun)
+        log, shipper = _new_log(home, settings, ids.new(time.time_ns()), now, begun)
     results, of_tasks = settings.results, settings.tasks.default_persist_result
     persists = results.persist_by_default or results.default_storage is not None
     env = Env(
@@ -86,7 +93,7 @@ def start(
         draw=_draw,
         new_id=ids.new,
         watch=STOPPER,
-        limits=_TagLimits(os.path.join(os.path.dirname(log.directory), "limits")),
+        limits=_TagLimits(os.path.join(os.path.dirname(log.directory), "limits"), settings),
         results=_Results(os.path.dirname(log.directory), settings),
         persists=persists,
         tasks_persist=persists if of_tasks is None else of_tasks,
@@ -94,7 +101,7 @@ def start(
         log_prints=settings.logging.log_prints,
         stop_grace=settings.flows.stop_grace_seconds,
     )
-    return Engine(env, log)
+    return Engine(env, log, shipper=shipper)
 
 
 def heed_lines(settings: Settings, home: str, recorder: Callable[[], Recorder | None]) -> None:
@@ -106,36 +113,77 @@ def heed_lines(settings: Settings, home: str, recorder: Callable[[], Recorder | 
 
 def _new_log(
     home: str,
-    settings: LogSettings,
+    settings: Settings,
     log_id: bytes,
     now: Callable[[], int],
     begun: Callable[[], object],
-) -> LogWriter:
-    return LogWriter(
+) -> tuple[LogWriter, Shipper | None]:
+    """Return a new log, and what sends it where the settings name a server."""
+    shipper: Shipper | None = None
+
+    def log_begun() -> None:
+        begun()
+        if shipper is not None:
+            shipper.begin()
+
+    log = LogWriter(
         os.path.join(home, "logs"),
         log_id,
         version=__version__,
         now=now,
-        sync=settings.sync,
-        segment_bytes=settings.segment_bytes,
-        backlog_bytes=settings.buffer_bytes,
-        begun=begun,
+        sync=settings.log.sync,
+        segment_bytes=settings.log.segment_bytes,
+        backlog_bytes=settings.log.buffer_bytes,
+        begun=log_begun,
+        destination=settings.api.url,
     )
+    if settings.api.url is not None:
+        shipper = _new_shipper(settings, log)
+    return log, shipper
+
+
+def _new_shipper(settings: Settings, log: LogWriter) -> Shipper:
+    """Return what sends a log to a server, stops the runs that it asks for, and adopts orphans."""
+    api, home = settings.api, os.path.dirname(log.directory)
+
+    def adopt(courier: Courier) -> None:
+        # By name: few homes have something to adopt, and the store lies above this layer.
+        if any(not name.startswith((log.id.hex(), ".")) for name in os.listdir(log.directory)):
+            import_module("flowstone.store.orphans").send_orphans(home, courier)
+
+    # By name: what sends is loaded where there is a server.
+    sending = import_module("flowstone.log.shipper")
+    to = sending.Destination(
+        url=api.url, key=api.key, cert_file=api.ssl_cert_file, exit_seconds=api.exit_seconds
+    )
+    shipper: Shipper = sending.Shipper(
+        log.directory,
+        log.id,
+        to,
+        has_open=lambda: log.open_runs(0, 0)[0] > 0,
+        cancel=lambda run, message: import_module("flowstone.drive.control").cancel(
+            log, run, message
+        ),
+        adopt=adopt,
+    )
+    return shipper
 
 
 class _TagLimits:
     """The limits of tags, loaded for the first run that has a tag."""
 
-    def __init__(self, directory: str) -> None:
+    gives_places = False
+
+    def __init__(self, directory: str, settings: Settings) -> None:
         self._directory = directory
-        self._limits: LocalLimits | None = None
+        self._settings = settings
+        self._limits: LocalLimits | RemoteLimits | None = None
 
     def holding(self, tags: Sequence[str], label: str) -> Slots | None:
         """Ask for a slot of each limit that these tags have; None where they have none."""
         limits = self._limits
         if limits is None:
-            local = import_module("flowstone.drive.limits.local")
-            self._limits = limits = local.local_limits(self._directory)
+            self._limits = limits = limits_of(self._settings, self._directory)
         return limits.holding(tags, label)
 
 

@@ -7,13 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from flowstone.core.context import NO_INPUTS, current
 from flowstone.engine.inputs import Inputs
-from flowstone.exceptions import NotInFlowstoneError
+from flowstone.exceptions import ConfigurationError, NotInFlowstoneError
 from flowstone.futures import FutureList
 from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
@@ -21,6 +22,7 @@ from flowstone.runners.threads import Threads
 from flowstone.wiring import PROCESS
 
 if TYPE_CHECKING:
+    from flowstone.runners.cluster import Cluster
     from flowstone.runners.processes import Processes
     from flowstone.settings import Settings
 
@@ -32,11 +34,11 @@ class TaskRunner(ABC):
 
     def __init__(self, max_workers: int | None) -> None:
         self.max_workers = max_workers
-        self._started: Threads | Processes | None = None
+        self._started: Threads | Processes | Cluster | None = None
         self._futures: set[TaskFuture] = set()
 
     @abstractmethod
-    def start(self) -> Threads | Processes:
+    def start(self) -> Threads | Processes | Cluster:
         """Return threads or workers for one flow run."""
 
     def duplicate(self) -> Self:
@@ -68,7 +70,7 @@ class TaskRunner(ABC):
 
     def _begin(
         self,
-        started: Threads | Processes,
+        started: Threads | Processes | Cluster,
         task: Any,
         parameters: dict[str, Any],
         wait_for: Any,
@@ -185,6 +187,103 @@ class ProcessPoolTaskRunner(TaskRunner):
         return processes
 
 
+class DaskTaskRunner(TaskRunner):
+    """Runs submitted tasks on a Dask cluster, one Dask task for each.
+
+    Without arguments a `distributed.LocalCluster` is made for each flow run and closed at its end;
+    a script needs its `if __name__ == "__main__"` then. `cluster_class` makes another one, a class,
+    a function or the dotted name of one, called with `cluster_kwargs`; `adapt_kwargs` let it grow
+    and shrink. `address` or `cluster` name one that is there and is left running. `client_kwargs`
+    are those of `distributed.Client`; `performance_report_path` is where Dask writes its report.
+
+    A result stays on the cluster until it is asked for; a task there that takes it gets it there.
+    `dask.annotate` around a `submit` holds for its Dask task (`resources`, `workers`, `priority`).
+    A worker that dies makes the runs Crashed that it had, unless they have `infrastructure_retries`
+    left. Raises `ValueError` for arguments that contradict each other, and when it starts
+    `ConfigurationError` where Dask is not installed.
+    """
+
+    name = "dask"
+
+    def __init__(
+        self,
+        cluster: Any = None,
+        address: str | None = None,
+        cluster_class: str | Callable[..., Any] | None = None,
+        cluster_kwargs: dict[str, Any] | None = None,
+        adapt_kwargs: dict[str, Any] | None = None,
+        client_kwargs: dict[str, Any] | None = None,
+        performance_report_path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        super().__init__(None)
+        made = {"cluster_class": cluster_class, "cluster_kwargs": cluster_kwargs}
+        _check_one_source(
+            {"cluster": cluster, "address": address}, made | {"adapt_kwargs": adapt_kwargs}
+        )
+        self.cluster, self.address = cluster, address
+        self.cluster_class = cluster_class
+        self.cluster_kwargs = dict(cluster_kwargs or {})
+        self.adapt_kwargs = dict(adapt_kwargs) if adapt_kwargs is not None else None
+        self.client_kwargs = dict(client_kwargs or {})
+        self.performance_report_path = performance_report_path
+
+    def start(self) -> Cluster:
+        """Return a cluster for one flow run."""
+        _require("distributed", "dask")
+        dask = import_module("flowstone.runners.dask")
+        worker = import_module("flowstone.cluster_worker")
+        report = self.performance_report_path
+        scheduler = dask.opened(
+            dask.Source(
+                self.cluster or self.address,
+                self.cluster_class or "distributed.LocalCluster",
+                self.cluster_kwargs,
+                self.adapt_kwargs,
+            ),
+            self.client_kwargs,
+            os.fspath(report) if report is not None else None,
+            worker.run,
+            worker.interrupt,
+        )
+        grows = self.adapt_kwargs is not None
+        # Others too may grow: when there is more to do than they can.
+        spread = 2 if grows or self.address is not None else 1
+        return _clustered(scheduler, spread=spread, grows=grows)
+
+
+class RayTaskRunner(TaskRunner):
+    """Runs submitted tasks on a Ray cluster, one Ray task for each.
+
+    Where Ray was not begun in this process (`ray.init`), it is begun with `address` and
+    `init_kwargs` for each flow run and ended after it; without them on this machine.
+
+    A result stays on the cluster until it is asked for; a task there that takes it gets it there.
+    `flowstone.ray.remote_options` around a `submit` holds for its Ray task (`num_cpus`,
+    `num_gpus`, `resources`, ...). A worker that dies makes the run Crashed that it had, unless that
+    has `infrastructure_retries` left. Raises `ConfigurationError` when it starts where Ray is not
+    installed.
+    """
+
+    name = "ray"
+
+    def __init__(
+        self, address: str | None = None, init_kwargs: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(None)
+        self.address = address
+        self.init_kwargs = dict(init_kwargs or {})
+
+    def start(self) -> Cluster:
+        """Return a cluster for one flow run."""
+        _require("ray", "ray")
+        options: dict[str, Any] = {"namespace": "flowstone", **self.init_kwargs}
+        if self.address is not None:
+            options["address"] = self.address
+        worker = import_module("flowstone.cluster_worker")
+        scheduler = import_module("flowstone.runners.ray").opened(options, worker.run)
+        return _clustered(scheduler, spread=2 if self.address is not None else 1)
+
+
 class _SettingsHere:
     """The settings of the moment, as workers get them: no live display there, and the home in
     which runs are really recorded."""
@@ -200,6 +299,33 @@ class _SettingsHere:
             workers = msgspec.structs.replace(settings, home=home, live=False)
             self._made = settings, home, workers
         return self._made[2]
+
+
+def _clustered(scheduler: Any, *, spread: int, grows: bool = False) -> Cluster:
+    """Return what submits to a cluster."""
+    made: Cluster = import_module("flowstone.runners.cluster").Cluster(
+        scheduler, _SettingsHere().get, count=scheduler.count(), spread=spread, grows=grows
+    )
+    return made
+
+
+def _require(module: str, extra: str) -> None:
+    """Raise `ConfigurationError` where a library is not installed."""
+    if find_spec(module) is None:
+        message = f'{module} is not installed. Install it: pip install "flowstone[{extra}]"'
+        raise ConfigurationError(message)
+
+
+def _check_one_source(there: dict[str, Any], made: dict[str, Any]) -> None:
+    """Raise `ValueError` where more than one cluster is asked for."""
+    given = [name for name, value in there.items() if value is not None]
+    making = [name for name, value in made.items() if value is not None]
+    if len(given) > 1 or (given and making):
+        names = " and ".join(f"`{name}`" for name in [*given, *making])
+        message = (
+            f"{names} contradict each other: give a cluster that is there, or how to make one."
+        )
+        raise ValueError(message)
 
 
 def _check_bound(max_workers: object, *, least: int, otherwise: str) -> None:
@@ -230,4 +356,10 @@ else:
         return import_module("flowstone.old_names").find(__name__, name)
 
 
-__all__ = ["ProcessPoolTaskRunner", "TaskRunner", "ThreadPoolTaskRunner"]
+__all__ = [
+    "DaskTaskRunner",
+    "ProcessPoolTaskRunner",
+    "RayTaskRunner",
+    "TaskRunner",
+    "ThreadPoolTaskRunner",
+]

@@ -22,6 +22,7 @@ def tidy_up(log: LogWriter, lived: float) -> None:
     collector = import_module("flowstone.store.collector")
     try:
         collector.tidy(os.path.dirname(log.directory))
+        import_module("flowstone.store.retention").prune_lightly(os.path.dirname(log.directory))
     except Exception as error:  # noqa: BLE001  tidying is a courtesy; the records are safe
         _logger.debug("The logs in %s could not be collected: %s", log.directory, error)
 

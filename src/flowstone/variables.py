@@ -1,14 +1,16 @@
 """Variables: small named values that all programs of a home share, and can change at any time.
 
-A variable is read and written where it lies: what another process has set is there at once.
+A variable is read and written where it lies, in the home or (`api.url`) on the server: what another
+process has set is there at once.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
-from pathlib import Path
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from importlib import import_module
 from typing import Any, Self
 
 import msgspec
@@ -16,7 +18,7 @@ import msgspec
 from flowstone.old_names import find
 from flowstone.recording import home_here
 from flowstone.store import variables as store
-from flowstone.store.variables import VariableRow
+from flowstone.wiring import PROCESS
 
 MOST_NAME = 255
 MOST_VALUE = 5000
@@ -48,7 +50,12 @@ class Variable(msgspec.Struct, kw_only=True):
         Where it is overwritten without `tags`, it keeps those it has. Raises `ValueError` where it
         exists already, and for a name or a value that cannot be.
         """
-        kept = keep(home_here(), name, value, tags, overwrite=overwrite)
+        text, given = packed(name, value, tags)
+        with _server() as server:
+            if server is not None:
+                kept = server.set_variable(name, text, tags=given, overwrite=overwrite)
+            else:
+                kept = store.set_variable(home_here(), name, text, tags=given, overwrite=overwrite)
         if kept is None:
             message = f"Variable {name!r} already exists. Use `overwrite=True` to replace it."
             raise ValueError(message)
@@ -70,9 +77,10 @@ class Variable(msgspec.Struct, kw_only=True):
     @classmethod
     def get(cls, name: str, default: Any = None) -> Any:
         """Return the value of a variable as it is now; `default` where there is none."""
-        for row in store.variables(home_here(), name):
-            return json.loads(row.value)
-        return default
+        with _server() as server:
+            is_here = server is None
+            found = store.variables(home_here(), name) if is_here else server.variables(name)
+        return json.loads(found[0].value) if found else default
 
     @classmethod
     async def aget(cls, name: str, default: Any = None) -> Any:
@@ -84,7 +92,10 @@ class Variable(msgspec.Struct, kw_only=True):
     @classmethod
     def unset(cls, name: str) -> bool:
         """Delete a variable; return whether there was one."""
-        return store.unset_variable(home_here(), name)
+        with _server() as server:
+            if server is not None:
+                return bool(server.unset_variable(name))
+            return store.unset_variable(home_here(), name)
 
     @classmethod
     async def aunset(cls, name: str) -> bool:
@@ -94,16 +105,25 @@ class Variable(msgspec.Struct, kw_only=True):
         return await asyncio.to_thread(cls.unset, name)
 
 
-def keep(
-    home: Path, name: str, value: Any, tags: list[str] | None, *, overwrite: bool
-) -> VariableRow | None:
-    """Set a variable of a home; return what it is then, None where it exists already.
+def packed(name: str, value: Any, tags: list[str] | None) -> tuple[str, list[str] | None]:
+    """Return the JSON of a value and its tags, as they are kept.
 
-    Raises `ValueError` for a name or a value that cannot be.
+    Raises `ValueError` for a name or a value that cannot be, `TypeError` for tags that are none.
     """
     _check_name(name)
-    text, given = _json_of(name, value), _checked_tags(tags)
-    return store.set_variable(home, name, text, tags=given, overwrite=overwrite)
+    return _json_of(name, value), _checked_tags(tags)
+
+
+@contextmanager
+def _server() -> Iterator[Any]:
+    """Give the server that the settings name, None where they name none."""
+    settings = PROCESS.settings
+    if settings.api.url is None:
+        yield None
+        return
+    # By name: what speaks to servers costs 30 ms, and most have none.
+    with closing(import_module("flowstone.client.place").place_of(settings)) as place:
+        yield place
 
 
 def _check_name(name: object) -> None:

@@ -16,8 +16,26 @@ from flowstone.settings import Settings, load
 if TYPE_CHECKING:
     from flowstone.core.stand_ins import StandIns
     from flowstone.drive.limits.local import LocalLimits
+    from flowstone.drive.limits.remote import RemoteLimits
     from flowstone.log.writer import LogWriter
     from flowstone.starting import Engine
+
+
+def limits_of(settings: Settings, directory: str) -> LocalLimits | RemoteLimits:
+    """Return the limits of the server that the settings name, else those in a directory."""
+    api = settings.api
+    if api.url is None:  # by name, both: few runs have limits
+        local: LocalLimits = import_module("flowstone.drive.limits.local").local_limits(directory)
+        return local
+    remote = import_module("flowstone.drive.limits.remote")
+    server = remote.Server(
+        url=api.url,
+        key=api.key,
+        cert_file=api.ssl_cert_file,
+        lets_pass=settings.limits.when_away == "run",
+    )
+    found: RemoteLimits = remote.remote_limits(server)
+    return found
 
 
 class Surroundings:
@@ -126,8 +144,15 @@ class Process(Surroundings):
                     self._heed_lines(self.here)
             if others.log is not None and others.beside is None:
                 others.log.flush()
+                if others.engine is not None and others.engine.shipper is not None:
+                    others.engine.shipper.leave()
                 if not others.log.open_runs(0, 0)[0]:  # what goes on is still to be recorded
                     others.log.abandon()
+
+    def join(self, others: Surroundings) -> None:
+        """Let runs that begin in this context use others that stand in already."""
+        if self._others is not None:
+            self._others.join(others)
 
     def _heed_lines(self, here: Surroundings) -> None:
         """Have lines shown and recorded as before, where others had them otherwise."""
@@ -146,16 +171,14 @@ class Process(Surroundings):
         return self.log
 
     @property
-    def limits(self) -> LocalLimits:
-        """The limits of the home in which runs are recorded."""
+    def limits(self) -> LocalLimits | RemoteLimits:
+        """The limits of the server that runs are told to, else those of the home."""
         log = self.here.log
         if log is not None:
             home = os.path.dirname(log.directory)
         else:
             home = import_module("flowstone.homes").writable_home(self.settings.home)
-        local = import_module("flowstone.drive.limits.local")
-        limits: LocalLimits = local.local_limits(os.path.join(home, "limits"))
-        return limits
+        return limits_of(self.settings, os.path.join(home, "limits"))
 
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
@@ -185,6 +208,9 @@ class Process(Surroundings):
         if self.log is None:
             return
         self.log.last_words()
+        engine = self.engine or self._aside
+        if engine is not None and engine.shipper is not None:
+            engine.shipper.finish()
         import_module("flowstone.tidying").tidy_up(self.log, time.monotonic() - self._began)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from flowstone.core.facts import ArtifactChanged, ArtifactWritten, ProgressMade
 from flowstone.core.states import COMPLETED
 from flowstone.store import schema
 from flowstone.store.collector import collect
-from flowstone.store.database import database_path, transaction
+from flowstone.store.database import database_path
 from flowstone.store.queries import open_store
-from flowstone.store.schema import VERSION
+from flowstone.store.schema import APPLICATION, VERSION
 from tests.store.segments import LogBuilder
 
 MIGRATIONS = Path(schema.__file__).with_name("migrations")
@@ -164,11 +163,27 @@ def test_an_id_that_is_none_is_put_aside_and_holds_up_nothing(log):
 
 
 def older_database(home: Path) -> None:
-    """Make the database what the version before artifacts made."""
-    later = [path.read_text() for path in sorted(MIGRATIONS.glob("*.sql"))[1:]]
-    with transaction(home) as connection:
-        for table in re.findall(r"CREATE TABLE (\w+)", "".join(later)):
-            connection.execute(f"DROP TABLE {table}")
+    """Make the database anew as the first version made it, with the runs that it has."""
+    path = database_path(home)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        kept = {
+            table: connection.execute(f"SELECT * FROM {table}").fetchall()
+            for table in ("log", "flow", "definition")
+        }
+        connection.row_factory = sqlite3.Row
+        (run,) = map(dict, connection.execute("SELECT * FROM flow_run"))
+    for name in home.glob("flowstone.db*"):
+        name.unlink()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript((MIGRATIONS / "0001_initial.sql").read_text())
+        for table, found in kept.items():
+            for row in found:
+                connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        there = [row[1] for row in connection.execute("PRAGMA table_info(flow_run)")]
+        values = [run[column] for column in there]
+        connection.execute(f"INSERT INTO flow_run VALUES ({', '.join('?' * len(there))})", values)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA user_version = 1")
 
 

@@ -27,7 +27,9 @@ def keeper(home):
 
 
 def keep(keeper, key, task="load", *, age=0, value=b"x" * 2000, **more):
-    keeper.save(key, value, created=time.time_ns() - age, task=task, **more)
+    then = time.time_ns() - age
+    keeper.save(key, value, created=then, task=task, **more)
+    os.utime(f"{keeper.keys.place}/{key}", ns=(then, then))  # the kernel's clock ticks slowly
 
 
 def keys(keeper):
@@ -71,8 +73,22 @@ def test_a_long_list_is_cut_and_says_so(cli, keeper):
     for number in range(5):
         keep(keeper, f"k{number}")
     lines = cli("cache", "ls", "--limit", "2")[1].splitlines()
-    assert (len(lines), lines[-1]) == (4, "and 3 more; '--limit 0' lists all")
+    assert (len(lines), lines[-1]) == (
+        4,
+        "and more; '--limit 0' lists all, 'flowstone cache stats' counts them",
+    )
     assert len(cli("cache", "ls", "--limit", "0")[1].splitlines()) == 6
+
+
+def test_what_is_not_shown_is_not_read(cli, keeper, monkeypatch):
+    for number in range(50):
+        keep(keeper, f"k{number}")
+    read, names = Directory.read, []
+    monkeypatch.setattr(
+        Directory, "read", lambda *args, **more: names.append(args[1]) or read(*args, **more)
+    )
+    cli("cache", "ls", "--limit", "5")
+    assert len(names) <= 7  # those five, and one that tells that there are more
 
 
 def test_a_damaged_result_is_listed_and_a_file_of_somebody_else_is_not(cli, cli_json, keeper):

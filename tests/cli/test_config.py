@@ -148,12 +148,12 @@ def test_validate_lists_all_that_is_wrong_in_all_sources(cli, monkeypatch, profi
 def test_validate_lists_variables_of_prefect_with_their_names_here(cli, monkeypatch):
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
     monkeypatch.setenv("PREFECT_TASK_DEFAULT_RETRIES", "1")
-    monkeypatch.setenv("PREFECT_API_KEY", "hunter2")
+    monkeypatch.setenv("PREFECT_CLOUD_API_URL", "hunter2")
     code, out, _ = cli("config", "validate")
     assert code == 0
     assert "PREFECT_LOGGING_LEVEL is not read; here it is FLOWSTONE_LOGGING_LEVEL." in out
     assert "here it is FLOWSTONE_TASKS_DEFAULT_RETRIES." in out
-    assert "PREFECT_API_KEY is not read, and has no twin here. No server" in out
+    assert "PREFECT_CLOUD_API_URL is not read, and has no twin here. No server" in out
     assert "hunter2" not in out
     assert out.endswith("All settings are valid.\n")
 

@@ -52,6 +52,8 @@ def test_an_argument_that_cannot_be_hashed_never_gives_the_result_of_another_one
 
     assert both() == (1, 1, 2)
     assert calls == [1, 1, 2]
+    assert flow(lambda: (use("dsn", 3), use("dsn", 3)))() == (3, 3)
+    assert calls == [1, 1, 2, 3]  # what can be hashed is cached
 
 
 def test_a_method_without_self_in_its_key_is_cached_for_all_instances(home):
@@ -59,13 +61,20 @@ def test_a_method_without_self_in_its_key_is_cached_for_all_instances(home):
     calls = []
 
     class Client:
-        @task(cache_policy=INPUTS - "self")
+        def __init__(self, name):
+            self.name, self.connection = name, threading.Lock()
+
+        @task(cache_policy=DEFAULT - "self")
         def fetch(self, x):
-            calls.append(x)
+            calls.append((self.name, x))
             return x
 
-    assert (Client().fetch(1), Client().fetch(1), Client().fetch(2)) == (1, 1, 2)
-    assert calls == [1, 2]
+    @flow
+    def three():
+        return Client("a").fetch(1), Client("b").fetch(1), Client("b").fetch(2)
+
+    assert three() == (1, 1, 2)
+    assert calls == [("a", 1), ("b", 2)]
 
 
 def test_the_second_run_of_a_script_finds_what_the_first_one_kept(home, tmp_path):
@@ -92,10 +101,12 @@ def test_the_second_run_of_a_script_finds_what_the_first_one_kept(home, tmp_path
 
 def test_one_setting_switches_the_default_cache_off(home):
     """B5: nothing global did."""
-    set_settings(home, TaskSettings(disable_caching=True), ResultSettings(persist_by_default=True))
-    double, calls = counted()
-    flow(lambda: [double(1), double(1)])()
-    assert calls == [1, 1]
+    keeping = ResultSettings(persist_by_default=True)
+    for disables, times in ((False, 1), (True, 2)):
+        set_settings(home, TaskSettings(disable_caching=disables), keeping)
+        double, calls = counted()
+        flow(lambda task=double: [task(1), task(1)])()
+        assert calls == [1] * times
 
 
 @pytest.mark.parametrize("policy", [INPUTS, INPUTS.configure(
@@ -401,6 +412,25 @@ def test_a_result_in_a_storage_that_nobody_configured_is_not_read(home, tmp_path
     with pytest.raises(OutsideStorage, match="no storage of this process"):
         result_of(run)
     assert result_of(run, storage=tmp_path / "elsewhere") == 7
+
+
+def test_a_result_whose_key_lies_elsewhere_is_found_by_the_id_of_its_run(home, tmp_path):
+    policy = INPUTS.configure(key_storage=tmp_path / "keys")
+
+    @task(cache_policy=policy, result_storage=tmp_path / "values")
+    def total(x):
+        return {"total": x}
+
+    @task(cache_policy=policy)
+    def in_the_home(x):
+        return [x]
+
+    @flow
+    def etl():
+        states = total(3, return_state=True), in_the_home(4, return_state=True)
+        return [one.state_details.task_run_id for one in states]
+
+    assert [result_of(run) for run in etl()] == [{"total": 3}, [4]]
 
 
 def test_a_run_that_has_not_ended_has_no_result_yet(home):

@@ -280,7 +280,8 @@ def test_a_tag_without_a_limit_asks_for_nothing(limits, monkeypatch, way):
         return sum([await atagged() for _ in range(1000)])
 
     assert (asyncio.run(aruns()) if way == "async" else runs()) == 1000
-    assert len(looks) < 50  # twice a second, by each thread that finds it is time
+    # Twice a second, by each thread that finds it is time: a slow machine has many of both.
+    assert len(looks) < 300
     assert asked == []
 
 

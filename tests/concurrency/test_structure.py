@@ -9,6 +9,7 @@ import time
 import pytest
 
 from flowstone import flow, task
+from flowstone.engine import ending
 from flowstone.exceptions import UpstreamTaskError
 from flowstone.task_runners import ThreadPoolTaskRunner
 
@@ -47,6 +48,56 @@ def test_a_flow_waits_for_what_it_submitted(recorded):
     ends = [n for n, fact in enumerate(facts) if type(fact).__name__ == "TaskRunCompleted"]
     flow_end = max(n for n, fact in enumerate(facts) if type(fact).__name__ == "FlowRunChanged")
     assert flow_end > max(ends)
+
+
+def waits_for_what_is_submitted_inside(until_over, *, colour):
+    """Run a flow whose body is over at once; what it submitted submits what ends by the call."""
+
+    @task
+    def inner():
+        until_over()
+
+    @task
+    def outer():
+        inner.submit()
+
+    @flow
+    def body():
+        outer.submit()
+
+    @flow
+    async def abody():
+        outer.submit()
+
+    if colour == "sync":
+        body()
+    else:
+        asyncio.run(abody())
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_flow_says_what_it_waits_for_only_after_a_while(recorded, monkeypatch, colour):
+    monkeypatch.setattr(ending, "PATIENCE", 60.0)
+    waits_for_what_is_submitted_inside(lambda: time.sleep(0.1), colour=colour)
+    assert not [line for line in recorded.lines if "Waiting for" in line]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_flow_says_once_which_submitted_run_it_has_waited_for_longest(
+    recorded, monkeypatch, colour
+):
+    def told():
+        return [line for line in recorded.lines if "Waiting for" in line]
+
+    def until_told():
+        until = time.monotonic() + 15
+        while not told() and time.monotonic() < until:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(ending, "PATIENCE", 0.05)
+    waits_for_what_is_submitted_inside(until_told, colour=colour)
+    [line] = told()  # on a slow machine the outer one has not ended either
+    assert line.endswith(("to end; 'inner-0' has run longest", "to end; 'outer-0' has run longest"))
 
 
 def test_an_async_flow_waits_without_holding_its_loop(home):

@@ -100,6 +100,8 @@ class Notebook:
 class NoLimits:
     """Limits of which there are none."""
 
+    gives_places = False
+
     def holding(self, tags: Any, label: str) -> None:
         """No tag has one."""
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flowstone.drive.limits import files
+from flowstone.drive.limits import clocks, files
 from flowstone.drive.limits.requests import Request
 from flowstone.exceptions import ConcurrencySlotAcquisitionError
 from tests.limits.test_limiter import wait
@@ -23,7 +23,7 @@ def clock(monkeypatch):
             self.now += int(seconds * 1e9)
 
     clock = Clock()
-    monkeypatch.setattr(files, "now", lambda: clock.now)
+    monkeypatch.setattr(files, "clock", lambda: clock.now)
     return clock
 
 
@@ -70,7 +70,7 @@ def test_a_restart_of_the_machine_empties_it(limits, clock, monkeypatch):
     limits.definitions.create("api", 1, slot_decay_per_second=0.001)
     ask(limits)
     assert not ask(limits).is_done
-    monkeypatch.setattr(files, "_BOOT", [b"another boot".ljust(16)])
+    monkeypatch.setattr(clocks, "_BOOT", [b"another boot".ljust(16)])
     assert limits.definitions.usage("api").level == 0
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +29,52 @@ def s3_endpoint() -> Iterator[str]:
     url = f"http://{host}:{port}"
     s3fs.S3FileSystem(**s3_settings(url)).mkdir("results")
     yield url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> str:
+    """Give the Redis server's program; without it, what needs it is skipped."""
+    pytest.importorskip("redis")
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    return program
+
+
+class RedisServer:
+    """A Redis server of this test's own, on a free port; what it holds is gone when it stops."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir"]
+        command = [self._program, *options, str(self._folder)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(1000):
+            with socket.socket() as asking:
+                if asking.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.01)
+        raise RuntimeError("redis-server did not start")
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def redis_server(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Give the port of a Redis server that all tests share."""
+    server = RedisServer(redis_program, tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.port
     server.stop()
 
 

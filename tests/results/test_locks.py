@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -13,11 +12,14 @@ from flowstone.exceptions import ConfigurationError
 from flowstone.locking.filesystem import FileSystemLockManager
 from flowstone.locking.memory import MemoryLockManager
 from flowstone.locking.protocol import LockManager
+from flowstone.locking.redis import RedisLockManager
 from flowstone.results import file_locks
 
 
-@pytest.fixture(params=["memory", "files"])
+@pytest.fixture(params=["memory", "files", "redis"])
 def manager(request, tmp_path):
+    if request.param == "redis":
+        return RedisLockManager(port=request.getfixturevalue("redis_server"))
     if request.param == "memory":
         manager = MemoryLockManager()
         manager._empty()
@@ -192,28 +194,29 @@ def test_the_lock_of_a_killed_process_is_free_at_once(holder, tmp_path):
 def test_a_forked_child_keeps_no_lock_alive(tmp_path):
     manager = FileSystemLockManager(tmp_path)
     manager.acquire_lock("k", "me")
-    read, write = os.pipe()
+    go, going = os.pipe()
+    tried, trying = os.pipe()
     child = os.fork()
     if not child:
         code = 1
         try:
             assert file_locks._PROCESS.held == {}
             assert not FileSystemLockManager(tmp_path).acquire_lock("k", "child", 0)
-            os.read(read, 1)  # lives on until its parent is done
+            os.write(trying, b"x")
+            os.read(go, 1)  # lives on until its parent is done
             code = 0
         finally:
             os._exit(code)
-    fd = file_locks._PROCESS.held[manager._path("k")].fd
-    for _ in range(200):  # until the child has closed its copy, nothing tells but the lock itself
-        if os.path.exists(f"/proc/{child}/fd") and str(fd) not in os.listdir(f"/proc/{child}/fd"):
-            break
-        time.sleep(0.01)
-    assert manager.is_locked("k")  # its closing freed nothing
+    os.close(trying)  # so that a child that fails ends the wait
+    os.read(tried, 1)
+    assert manager.is_locked("k")  # that the child closed its copy freed nothing
     manager.release_lock("k", "me")
-    os.write(write, b"x")
+    assert manager.acquire_lock("k", "another", 0)
+    manager.release_lock("k", "another")
+    os.write(going, b"x")
     assert os.waitpid(child, 0)[1] == 0
-    os.close(read)
-    os.close(write)
+    for end in (go, going, tried):
+        os.close(end)
     assert not manager.is_locked("k")
 
 

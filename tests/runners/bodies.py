@@ -53,6 +53,12 @@ def pid():
 
 
 @task
+def rests(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@task
 async def apid():
     return os.getpid()
 
@@ -93,6 +99,18 @@ def adds_a_mark(marks):
     with Path(marks).open("a") as file:
         file.write("x")
     return len(Path(marks).read_text())
+
+
+@task
+def occupies(mark):
+    """Return whether nobody else was here meanwhile."""
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    time.sleep(0.05)
+    os.unlink(mark)
+    return True
 
 
 @task(log_prints=True)

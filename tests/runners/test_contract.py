@@ -12,6 +12,7 @@ from flowstone.cache_policies import INPUTS
 from flowstone.context import FlowRunContext
 from flowstone.exceptions import CancelledRun, UpstreamTaskError
 from flowstone.states import State
+from flowstone.wiring import PROCESS
 from tests.runners import bodies
 
 
@@ -292,6 +293,12 @@ def test_a_kept_result_is_not_made_again(home, runner, recorded, tmp_path):
 
     assert within(runner, body) == (1, 1)
     assert recorded.states("adds_a_mark-1")[-1] == "Cached"
+
+
+def test_the_limit_of_a_tag_holds_wherever_bodies_run(home, runner, tmp_path):
+    PROCESS.limits.definitions.create("tag:narrow", 1)
+    narrow = bodies.occupies.with_options(tags=["narrow"])
+    assert within(runner, lambda: narrow.map([str(tmp_path / "mark")] * 5).result()) == [True] * 5
 
 
 def test_hooks_that_cannot_be_pickled_do_not_keep_a_task_from_running(home, runner):

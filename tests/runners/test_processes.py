@@ -124,13 +124,17 @@ def test_a_body_that_hears_nothing_is_killed(home, tmp_path, by):
 def test_what_a_killed_body_started_dies_with_it(home, tmp_path):
     path = tmp_path / "pid"
 
-    @task(timeout_seconds=0.3)
+    @task(timeout_seconds=1)
     def starts():
         child = subprocess.Popen(["sleep", "60"])
         path.write_text(str(child.pid))
         deaf(60)
 
-    within(pool(), lambda: starts.submit().wait())
+    def body():
+        bodies.sleeps.submit(0).wait()  # the deadline is not for the start of a worker
+        starts.submit().wait()
+
+    within(pool(), body)
     pid = int(wait_for_file(path))
     wait_until(lambda: not lives(pid))
 
@@ -139,7 +143,7 @@ def test_a_slot_is_held_until_a_killed_body_has_ended(home, tmp_path):
     PROCESS.limits.definitions.create("tag:narrow", 1)
     first, second = tmp_path / "first", tmp_path / "second"
 
-    @task(tags=["narrow"], timeout_seconds=0.3)
+    @task(tags=["narrow"], timeout_seconds=1)
     def hears_nothing():
         first.write_text(str(os.getpid()))
         ctypes.PyDLL(None).sleep(30)
@@ -149,6 +153,7 @@ def test_a_slot_is_held_until_a_killed_body_has_ended(home, tmp_path):
         second.write_text(str(lives(int(first.read_text()))))
 
     def body():
+        bodies.sleeps.submit(0).wait()  # the deadline is not for the start of a worker
         lost = hears_nothing.submit()
         wait_for_file(first)
         later = follows.submit()

@@ -22,7 +22,7 @@ def tracked_files(root: Path) -> list[Path]:
         check=False,
     )
     if listing.returncode:  # an unpacked sdist
-        skip = {".venv", "build", "dist", "__pycache__"}
+        skip = {".venv", "build", "dist", "node_modules", "__pycache__"}
         return [p for p in root.rglob("*") if p.is_file() and not skip & set(p.parts)]
     paths = [root / name for name in listing.stdout.decode().split("\0") if name]
     return [path for path in paths if path.is_file()]

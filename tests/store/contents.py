@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+import re
 from pathlib import Path
 from typing import Any
 
-from flowstone.store.database import database_path
+from flowstone.store.databases import Database, EmbeddedDatabase
 
 _QUERIES = {
     "task_run": """
@@ -28,8 +27,16 @@ _QUERIES = {
         SELECT hex(log.id), position, hex(flow_run), hex(task_run), at, level, logger, message
         FROM log_line JOIN log ON log.ref = log_line.log ORDER BY 1, 2""",
     "count": """
-        SELECT hex(flow_run), state.name, runs FROM task_count
-        JOIN state ON state.ref = task_count.state WHERE runs <> 0 ORDER BY 1, 2""",
+        SELECT hex(flow_run), state.name, sum(runs) FROM task_count
+        JOIN state ON state.ref = task_count.state
+        GROUP BY 1, 2 HAVING sum(runs) <> 0 ORDER BY 1, 2""",
+    "task": """
+        SELECT hex(flow_run), name, sum(runs) FROM task_count LEFT JOIN task ON task.ref = task
+        GROUP BY 1, 2 HAVING sum(runs) <> 0 ORDER BY 1, 2""",
+    "minute": "SELECT minute, runs FROM task_minute WHERE runs <> 0 ORDER BY 1",
+    "flow hour": """
+        SELECT hour, state.name, runs FROM flow_hour
+        JOIN state ON state.ref = flow_hour.state WHERE runs <> 0 ORDER BY 1, 2""",
     "hour": """
         SELECT hour, state.name, runs FROM task_hour
         JOIN state ON state.ref = task_hour.state WHERE runs <> 0 ORDER BY 1, 2""",
@@ -42,9 +49,15 @@ _QUERIES = {
     "damage": """
         SELECT hex(log.id), segment, position, length, reason FROM damage
         JOIN log ON ref = log ORDER BY 1, 2, 3""",
-    "integrity": "PRAGMA integrity_check",
 }
 _COUNTED = {
+    "task": """
+        SELECT hex(flow_run), task.name, count(*) FROM task_run LEFT JOIN task ON task.ref = task
+        WHERE flow_run IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""",
+    "minute": "SELECT created / 60000000000, count(*) FROM task_run GROUP BY 1 ORDER BY 1",
+    "flow hour": """
+        SELECT created / 3600000000000, state.name, count(*) FROM flow_run
+        JOIN state ON state.ref = shown GROUP BY 1, 2 ORDER BY 1, 2""",
     "count": """
         SELECT hex(flow_run), state.name, count(*) FROM task_run
         JOIN state ON state.ref = shown WHERE flow_run IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2""",
@@ -54,11 +67,19 @@ _COUNTED = {
 }
 
 
-def contents(home: Path) -> dict[str, list[Any]]:
+def contents(where: Path | Database) -> dict[str, list[Any]]:
     """Return everything, having checked that each count equals its rows."""
-    with contextlib.closing(sqlite3.connect(database_path(home))) as connection:
-        found = {name: connection.execute(query).fetchall() for name, query in _QUERIES.items()}
+    database = EmbeddedDatabase(where) if isinstance(where, Path) else where
+    with database.store() as store:
+
+        def ask(query: str) -> list[Any]:
+            if not isinstance(database, EmbeddedDatabase):
+                query = re.sub(r"hex\((.*?)\)", r"coalesce(upper(encode(\1, 'hex')), '')", query)
+            return store.connection.execute(query).fetchall()
+
+        found = {name: ask(query) for name, query in _QUERIES.items()}
         for name, query in _COUNTED.items():
-            assert found[name] == connection.execute(query).fetchall()
-    assert found["integrity"] == [("ok",)]
+            assert found[name] == ask(query), name
+        if isinstance(database, EmbeddedDatabase):
+            assert ask("PRAGMA integrity_check") == [("ok",)]
     return found

@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING, SCHEDULED
-from flowstone.store.collector import collect
+from flowstone.store.databases import Database, EmbeddedDatabase, open_database
 from flowstone.store.lives import Entry, Growing, Refused, TaskLife
+from tests.postgres import empty
 from tests.store.contents import contents
+from tests.store.feeding import feed
 from tests.store.segments import LogBuilder
 
 _SOME = settings(
@@ -86,19 +88,22 @@ def next_states(log: LogBuilder, verb: str, task: list[Any]) -> list[Any]:
     return [log.task_changed(run, task[1], FAILED, message="no")]
 
 
-def home_with(log_id: LogBuilder, pieces: list[list[Any]], where: Path) -> dict[str, list[Any]]:
-    """Return what a home holds after a log came into it piece by piece, then ended."""
-    log = LogBuilder(where)
+def home_with(
+    log_id: LogBuilder, pieces: list[list[Any]], where: Path | Database
+) -> dict[str, list[Any]]:
+    """Return what a database holds after a log came into it piece by piece, then ended."""
+    database = EmbeddedDatabase(where) if isinstance(where, Path) else where
+    log = LogBuilder(database.home)
     log.id, log.clock = log_id.id, log_id.clock
     log.segment([])
     log.hold()
     for piece in pieces:
         log.add(piece)
-        collect(where)
+        feed(database)
     log.die()
-    collect(where)
+    feed(database)
     assert not log.path.exists()
-    return contents(where)
+    return contents(database)
 
 
 @_SOME
@@ -113,6 +118,25 @@ def test_the_size_of_the_steps_does_not_matter(chosen: list[tuple[str, int]], cu
         assert home_with(source, pieces, Path(name) / "many") == at_once
         singly = home_with(source, [[one] for one in records], Path(name) / "single")
         assert singly == at_once
+
+
+@_SOME
+@given(chosen=steps, cuts=st.lists(st.integers(0, 60), max_size=5))
+def test_both_databases_come_to_hold_the_same(
+    reused_url: str, chosen: list[tuple[str, int]], cuts: list[int]
+):
+    with tempfile.TemporaryDirectory() as name:
+        source = LogBuilder(Path(name) / "source", seed=b"123456789")
+        records = records_of(source, chosen)
+        places = [0, *sorted(cuts), len(records)]
+        pieces = [records[a:b] for a, b in pairwise(places)]
+        embedded = home_with(source, [records], Path(name) / "one")
+        postgres = open_database(Path(name) / "two", reused_url)
+        try:
+            assert home_with(source, pieces, postgres) == embedded
+        finally:
+            postgres.close()
+            empty(reused_url)
 
 
 ENTRIES = [

@@ -43,9 +43,11 @@ def test_a_database_of_a_newer_version_is_neither_read_nor_written(home: Path, l
     log.segment(log.story(1))
     collect(home)
     with contextlib.closing(sqlite3.connect(database_path(home))) as connection:
-        connection.execute("PRAGMA user_version = 7")
+        connection.execute(f"PRAGMA user_version = {VERSION + 3}")
     LogBuilder(home).segment(log.story(1))
-    message = f"schema version 7; this Flowstone knows versions up to {VERSION}. Upgrade"
+    message = (
+        f"schema version {VERSION + 3}; this Flowstone knows versions up to {VERSION}. Upgrade"
+    )
     with pytest.raises(NewerDatabase, match=message):
         open_store(home)
     lock = WriterLock(home)

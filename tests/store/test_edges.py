@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from flowstone.core.facts import InputsFound
 from flowstone.core.states import COMPLETED
-from flowstone.store.collector import collect
-from flowstone.store.queries import Store, open_store
+from flowstone.store.databases import Database
+from flowstone.store.queries import Store
 from flowstone.store.rows import InputRow
 from tests.store.contents import contents
+from tests.store.feeding import fed, feed
 from tests.store.segments import LogBuilder
 
 
@@ -54,8 +53,8 @@ def edges(store: Store, run: bytes) -> tuple[int, int]:
     return found
 
 
-def test_the_inputs_of_a_run_are_listed_by_name(home: Path, sums: Sums):
-    with open_store(home) as store:
+def test_the_inputs_of_a_run_are_listed_by_name(database: Database, sums: Sums):
+    with fed(database) as store:
         assert seen(store.upstream(sums.sum.run)) == [
             ("all", "add-0", "add", None, "Completed"),
             ("all", "add-1", "add", None, "Running"),
@@ -66,8 +65,8 @@ def test_the_inputs_of_a_run_are_listed_by_name(home: Path, sums: Sums):
         assert edges(store, sums.sum.run) == (4, 0)
 
 
-def test_who_uses_a_result_is_listed_oldest_first(home: Path, sums: Sums):
-    with open_store(home) as store:
+def test_who_uses_a_result_is_listed_oldest_first(database: Database, sums: Sums):
+    with fed(database) as store:
         found = store.downstream(sums.one.run)
         assert [(row.name, row.run) for row in found] == [
             ("n", sums.sub.run),
@@ -80,19 +79,19 @@ def test_who_uses_a_result_is_listed_oldest_first(home: Path, sums: Sums):
         assert edges(store, sums.flow.run) == (0, 0)
 
 
-def test_edges_that_are_told_again_are_there_once(home: Path, log: LogBuilder, sums: Sums):
-    collect(home)
-    before = contents(home)["edge"]
+def test_edges_that_are_told_again_are_there_once(database: Database, log: LogBuilder, sums: Sums):
+    feed(database)
+    before = contents(database)["edge"]
     log.add(sums.records[-3:])
-    collect(home)
-    assert contents(home)["edge"] == before
+    feed(database)
+    assert contents(database)["edge"] == before
     assert len(before) == 5
 
 
-def test_a_result_of_a_run_that_is_not_known_has_an_id_only(home: Path, log: LogBuilder):
+def test_a_result_of_a_run_that_is_not_known_has_an_id_only(database: Database, log: LogBuilder):
     task, elsewhere = log.task_run(), log.ids.new(log.tick())
     log.segment([*log.definitions(), task, log.inputs(task.run, ("x", elsewhere))])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.upstream(task.run)
     assert (row.run, row.run_name, row.task_name, row.state_type) == (
         elsewhere,
@@ -102,36 +101,39 @@ def test_a_result_of_a_run_that_is_not_known_has_an_id_only(home: Path, log: Log
     )
 
 
-def test_the_inputs_of_a_deleted_run_are_deleted_with_it(home: Path, log: LogBuilder, sums: Sums):
+def test_the_inputs_of_a_deleted_run_are_deleted_with_it(
+    database: Database, log: LogBuilder, sums: Sums
+):
     other = log.task_run(name="keeps")
     log.add([other, log.inputs(other.run, ("x", sums.one.run)), log.completed(other.run)])
     log.add([log.flow_changed(run.run, 2, COMPLETED) for run in (sums.sub, sums.flow)])
-    with open_store(home) as store:
+    with fed(database) as store:
         store.delete_flow_run(sums.flow.run)
         assert [row.state_type for row in store.upstream(other.run)] == [None]
         assert edges(store, sums.sum.run) == (0, 0)
     log.add(sums.records[-3:])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert edges(store, sums.sum.run) == (0, 0)
         assert edges(store, sums.one.run) == (0, 1)
-    contents(home)
+    contents(database)
 
 
 @pytest.mark.parametrize("broken", ["run", "upstream"])
-def test_inputs_with_a_broken_id_are_put_aside(home: Path, log: LogBuilder, broken: str):
+def test_inputs_with_a_broken_id_are_put_aside(database: Database, log: LogBuilder, broken: str):
     task = log.task_run()
     ids = {"run": task.run, "upstream": task.run} | {broken: b"short"}
     record = InputsFound(ids["run"], (("good", task.run), ("x", ids["upstream"])))
     log.segment([*log.definitions(), task, record, log.completed(task.run)])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert edges(store, task.run) == (0, 0)
         (refused,) = store.status().rejected
         assert "16 bytes" in refused.reason
         assert [row.state_name for row in store.task_runs()] == ["Completed"]
 
 
-def test_edges_are_listed_in_the_order_of_an_index(home: Path, sums: Sums):
-    with open_store(home) as store:
+@pytest.mark.parametrize("any_database", ["embedded"], indirect=True)
+def test_edges_are_listed_in_the_order_of_an_index(database: Database, sums: Sums):
+    with fed(database) as store:
         asked: list[str] = []
         store._connection.set_trace_callback(asked.append)
         store.upstream(sums.sum.run)

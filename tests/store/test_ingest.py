@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,18 @@ from flowstone.core.states import (
 )
 from flowstone.log.records import Gap
 from flowstone.store.collector import collect
-from flowstone.store.database import database_path
-from flowstone.store.queries import open_store
+from flowstone.store.databases import Database
 from flowstone.store.rows import RunFilter, StateEntry
 from tests.store.contents import contents
+from tests.store.feeding import fed, feed
 from tests.store.segments import LogBuilder
 
 
-def test_a_plain_task_run_is_pending_running_and_completed(home: Path, log: LogBuilder):
+def test_a_plain_task_run_is_pending_running_and_completed(database: Database, log: LogBuilder):
     created = log.task_run(name="add-7")
     log.segment([*log.definitions(), created, done := log.completed(created.run)])
 
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.id, row.name, row.task_name, row.task_key) == (
             created.run,
@@ -50,18 +49,17 @@ def test_a_plain_task_run_is_pending_running_and_completed(home: Path, log: LogB
         ]
 
 
-def test_a_plain_run_keeps_no_history_column(home: Path, log: LogBuilder):
+def test_a_plain_run_keeps_no_history_column(database: Database, log: LogBuilder):
     log.segment(log.story(5))
-    collect(home)
-    with sqlite3.connect(database_path(home)) as connection:
-        found = connection.execute("SELECT DISTINCT history FROM task_run").fetchall()
-        found += connection.execute("SELECT DISTINCT history FROM flow_run").fetchall()
-    connection.close()
+    feed(database)
+    with database.store() as store:
+        found = store.connection.execute("SELECT DISTINCT history FROM task_run").fetchall()
+        found += store.connection.execute("SELECT DISTINCT history FROM flow_run").fetchall()
     assert found == [(None,), (None,)]
 
 
 def test_retries_are_attempts_of_one_run_and_each_state_is_in_its_history(
-    home: Path, log: LogBuilder
+    database: Database, log: LogBuilder
 ):
     created = log.task_run()
     run = created.run
@@ -70,7 +68,7 @@ def test_retries_are_attempts_of_one_run_and_each_state_is_in_its_history(
     end = log.task_changed(run, 4, FAILED, message="Task run encountered an exception: no")
     log.segment([*log.definitions(), created, wait, again, end])
 
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.attempt, row.state_name, row.message) == (2, "Failed", end.message)
         assert (row.start, row.end) == (created.at, end.at)
@@ -83,24 +81,24 @@ def test_retries_are_attempts_of_one_run_and_each_state_is_in_its_history(
         ]
 
 
-def test_a_run_that_was_submitted_starts_when_it_runs(home: Path, log: LogBuilder):
+def test_a_run_that_was_submitted_starts_when_it_runs(database: Database, log: LogBuilder):
     created = log.task_run(running=False)
     started = log.task_changed(created.run, 1, RUNNING)
     log.segment([*log.definitions(), created, started, log.completed(created.run)])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.created, row.start, row.attempt) == (created.at, started.at, 1)
         assert [one.at for one in store.history(row)][:2] == [created.at, started.at]
 
 
 def test_records_over_several_collections_come_to_the_same_as_at_once(
-    tmp_path: Path, home: Path, log: LogBuilder
+    tmp_path: Path, database: Database, log: LogBuilder
 ):
     story = log.story(4)
     log.segment(story)
     twin = tmp_path / "twin"
-    shutil.copytree(home, twin)
-    collect(home)
+    shutil.copytree(database.home, twin)
+    feed(database)
 
     assert not log.path.exists()
     source = next((twin / "logs").iterdir())
@@ -118,51 +116,54 @@ def test_records_over_several_collections_come_to_the_same_as_at_once(
         collect(twin)
         holder.die()
     collect(twin)
-    assert contents(twin) == contents(home)
+    assert contents(twin) == contents(database)
 
 
-def test_applying_a_log_twice_changes_nothing(home: Path, log: LogBuilder):
+def test_applying_a_log_twice_changes_nothing(database: Database, log: LogBuilder):
     created = log.task_run(name="late", tags=("red", "blue"))
     log.segment([*log.story(6), created, log.line("one", task_run=created.run)])
     data = log.path.read_bytes()
-    collect(home)
-    before = contents(home)
+    feed(database)
+    before = contents(database)
 
     log.path.write_bytes(data)
-    collect(home)
-    assert contents(home) == before
+    feed(database)
+    assert contents(database) == before
     assert not log.path.exists()
 
-    with sqlite3.connect(database_path(home)) as connection:  # as if it had never been seen
+    with database.transaction() as connection:  # as if it had never been seen
         connection.execute("UPDATE log SET applied = 0, ended = NULL")
-    connection.close()
     log.path.write_bytes(data)
-    collect(home)
-    assert contents(home) == before
+    feed(database)
+    assert contents(database) == before
 
 
-def test_a_lower_sequence_that_comes_late_only_enters_the_history(home: Path, log: LogBuilder):
+def test_a_lower_sequence_that_comes_late_only_enters_the_history(
+    database: Database, log: LogBuilder
+):
     created = log.task_run()
     run = created.run
     end = log.completed(run, 4)
     again = log.task_changed(run, 3, RUNNING, "Retrying")
     wait = log.task_changed(run, 2, SCHEDULED, "AwaitingRetry")
     log.segment([*log.definitions(), created, end, again, wait])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.state_name, row.end, row.attempt) == ("Completed", end.at, 2)
         names = [one.name for one in store.history(row)]
     assert names == ["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]
 
 
-def test_a_higher_fence_wins_whichever_log_is_read_first(home: Path):
-    first, second = sorted((LogBuilder(home), LogBuilder(home)), key=lambda one: one.id)
+def test_a_higher_fence_wins_whichever_log_is_read_first(database: Database):
+    first, second = sorted(
+        (LogBuilder(database.home), LogBuilder(database.home)), key=lambda one: one.id
+    )
     created = second.task_run(name="taken")
     over = TaskRunCompleted(created.run, 1, first.tick(), fence=1)
     first.segment([over])
     failed = second.task_changed(created.run, 2, FAILED)
     second.segment([*second.definitions(), created, failed])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.name, row.task_name, row.state_name) == ("taken", "add", "Completed")
         assert row.log_id == first.id
@@ -170,7 +171,9 @@ def test_a_higher_fence_wins_whichever_log_is_read_first(home: Path):
     assert names == ["Pending", "Running", "Failed", "Completed"]
 
 
-def test_a_run_that_ended_does_not_run_again_under_the_same_fence(home: Path, log: LogBuilder):
+def test_a_run_that_ended_does_not_run_again_under_the_same_fence(
+    database: Database, log: LogBuilder
+):
     created = log.task_run()
     failed = log.task_changed(created.run, 2, FAILED)
     again = log.task_changed(created.run, 3, RUNNING)
@@ -186,7 +189,7 @@ def test_a_run_that_ended_does_not_run_again_under_the_same_fence(home: Path, lo
             log.task_changed(rolled.run, 3, COMPLETED, "RolledBack"),
         ]
     )
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.task_runs()] == ["RolledBack", "Failed"]
         (refused,) = store.status().rejected
     assert "ended as Failed and cannot become Running" in refused.reason
@@ -202,13 +205,11 @@ def test_a_run_that_ended_does_not_run_again_under_the_same_fence(home: Path, lo
     ],
 )
 def test_a_record_that_cannot_be_kept_is_put_aside_and_holds_nothing_up(
-    home: Path, log: LogBuilder, record: object
+    database: Database, log: LogBuilder, record: object
 ):
     story = log.story(3)
     log.segment([*story[:-1], record, story[-1]])
-    with open_store(home) as store:
-        assert store.collected is not None
-        assert store.collected.as_of is None
+    with fed(database) as store:
         assert [one.state_name for one in store.task_runs()] == ["Completed"] * 3
         assert [one.state_name for one in store.flow_runs()] == ["Completed"]
         (refused,) = store.status().rejected
@@ -217,7 +218,7 @@ def test_a_record_that_cannot_be_kept_is_put_aside_and_holds_nothing_up(
     assert not log.path.exists()
 
 
-def test_what_a_segment_carries_makes_up_for_a_lost_one(home: Path, log: LogBuilder):
+def test_what_a_segment_carries_makes_up_for_a_lost_one(database: Database, log: LogBuilder):
     log.segment([])
     lost = log.path
     flow = log.flow_run(name="carried-flow", parameters='{"n":1}')
@@ -232,7 +233,7 @@ def test_what_a_segment_carries_makes_up_for_a_lost_one(home: Path, log: LogBuil
         ]
     )
     lost.unlink()
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.name, row.attempt, row.state_name) == ("carried-task", 3, "Completed")
         (parent,) = store.flow_runs()
@@ -242,7 +243,7 @@ def test_what_a_segment_carries_makes_up_for_a_lost_one(home: Path, log: LogBuil
         assert "not there" in damage.reason
 
 
-def test_carried_records_of_known_runs_change_nothing(home: Path, log: LogBuilder):
+def test_carried_records_of_known_runs_change_nothing(database: Database, log: LogBuilder):
     flow, task = log.flow_run(), log.task_run(running=False)
     log.segment([*log.definitions(), flow, task, log.task_changed(task.run, 1, RUNNING)])
     at = log.clock
@@ -255,7 +256,7 @@ def test_carried_records_of_known_runs_change_nothing(home: Path, log: LogBuilde
             log.flow_changed(flow.run, 2, COMPLETED),
         ]
     )
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.attempt, row.created, row.start) == (1, task.at, at)
         assert len(store.history(row)) == 3
@@ -263,16 +264,16 @@ def test_carried_records_of_known_runs_change_nothing(home: Path, log: LogBuilde
         assert (parent.attempt, parent.start) == (1, flow.at)
 
 
-def test_a_run_whose_creation_is_lost_is_still_shown(home: Path, log: LogBuilder):
+def test_a_run_whose_creation_is_lost_is_still_shown(database: Database, log: LogBuilder):
     run = log.ids.new(log.tick())
     log.segment([log.completed(run)])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.id, row.name, row.task_name) == (run, "(unknown)", "(unknown)")
         assert row.state_name == "Completed"
 
 
-def test_counts_follow_the_rows(home: Path, log: LogBuilder):
+def test_counts_follow_the_rows(database: Database, log: LogBuilder):
     flow = log.flow_run()
     runs = [log.task_run(flow.run) for _ in range(5)]
     log.segment(
@@ -286,7 +287,7 @@ def test_counts_follow_the_rows(home: Path, log: LogBuilder):
         ]
     )
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.task_counts(flow.run) == {
             "Running": 2,
             "Cached": 1,
@@ -294,20 +295,22 @@ def test_counts_follow_the_rows(home: Path, log: LogBuilder):
             "Failed": 1,
         }
     log.add([log.completed(runs[3].run)])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.task_counts(flow.run)["Running"] == 1
-    contents(home)
+    contents(database)
 
 
-def test_gaps_are_counted_for_their_log(home: Path, log: LogBuilder):
+def test_gaps_are_counted_for_their_log(database: Database, log: LogBuilder):
     log.segment([*log.story(1), Gap(7, 5, 1, 2), Gap(3, 0, 3, 4)])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         (facts,) = store.status().logs
     assert (facts.lost_records, facts.lost_lines) == (10, 5)
 
 
-def test_lines_come_in_the_order_of_time_with_those_of_task_runs(home: Path, log: LogBuilder):
+def test_lines_come_in_the_order_of_time_with_those_of_task_runs(
+    database: Database, log: LogBuilder
+):
     flow = log.flow_run()
     task = log.task_run(flow.run, name="add-3")
     lines = [
@@ -316,7 +319,7 @@ def test_lines_come_in_the_order_of_time_with_those_of_task_runs(home: Path, log
         log.line("third", flow_run=flow.run, level=10),
     ]
     log.segment([*log.definitions(), flow, task, *reversed(lines)])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.message for one in store.lines(flow.run)] == ["first", "second", "third"]
         (of_task,) = store.lines(task_run=task.run)
         assert (of_task.message, of_task.task_run_name) == ("second", "add-3")
@@ -326,11 +329,11 @@ def test_lines_come_in_the_order_of_time_with_those_of_task_runs(home: Path, log
         assert [one.message for one in last] == ["second", "third"]
 
 
-def test_numbers_of_tasks_belong_to_their_log(home: Path):
+def test_numbers_of_tasks_belong_to_their_log(database: Database):
     for name in ("one", "two"):
-        log = LogBuilder(home)
+        log = LogBuilder(database.home)
         log.segment([TaskDefined(0, f"{name}-key", name), log.task_run(name=name)])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert {row.name: row.task_name for row in store.task_runs()} == {
             "one": "one",
             "two": "two",
@@ -338,12 +341,12 @@ def test_numbers_of_tasks_belong_to_their_log(home: Path):
         assert [row.name for row in store.task_runs(RunFilter(task="two"))] == ["two"]
 
 
-def test_a_task_run_that_was_not_ready_has_an_end_but_no_start(home: Path, log: LogBuilder):
+def test_a_task_run_that_was_not_ready_has_an_end_but_no_start(database: Database, log: LogBuilder):
     created = log.task_run(running=False)
     not_ready = log.task_changed(created.run, 1, PENDING, "NotReady")
     log.segment([*log.definitions(), created, not_ready])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.task_runs()
         assert (row.start, row.end, row.attempt) == (None, not_ready.at, 0)
         assert (row.state_type, row.state_name) == ("PENDING", "NotReady")

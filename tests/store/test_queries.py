@@ -2,23 +2,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from flowstone.core.facts import TaskDefined
 from flowstone.core.ids import id_text
 from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
-from flowstone.store.collector import collect
+from flowstone.store.databases import Database
 from flowstone.store.errors import AmbiguousRun, RunNotFound, RunStillOpen
-from flowstone.store.queries import open_store
 from flowstone.store.rows import RunFilter
 from tests.store.contents import contents
+from tests.store.feeding import fed, feed
 from tests.store.segments import SECOND, START, LogBuilder
 
 
 @pytest.fixture
-def mixed(home: Path, log: LogBuilder) -> LogBuilder:
+def mixed(database: Database, log: LogBuilder) -> LogBuilder:
     """Give a home with two flow runs, ten task runs of two tasks, in several states."""
     good, bad = log.flow_run(name="good-run"), log.flow_run(name="bad-run", tags=("nightly",))
     records = [*log.definitions(), TaskDefined(1, "mul-1", "mul"), good, bad]
@@ -40,14 +39,14 @@ def mixed(home: Path, log: LogBuilder) -> LogBuilder:
     return log
 
 
-def names(home: Path, limit: int = 0, **wanted: object) -> list[str]:
-    with open_store(home) as store:
+def names(database: Database, limit: int = 0, **wanted: object) -> list[str]:
+    with fed(database) as store:
         return [one.name for one in store.task_runs(RunFilter(**wanted), limit)]
 
 
-def test_runs_are_listed_newest_first(home: Path, mixed: LogBuilder):
-    assert names(home) == [f"t-{index}" for index in range(9, -1, -1)]
-    assert names(home, limit=3) == ["t-9", "t-8", "t-7"]
+def test_runs_are_listed_newest_first(database: Database, mixed: LogBuilder):
+    assert names(database) == [f"t-{index}" for index in range(9, -1, -1)]
+    assert names(database, limit=3) == ["t-9", "t-8", "t-7"]
 
 
 @pytest.mark.parametrize(
@@ -68,21 +67,21 @@ def test_runs_are_listed_newest_first(home: Path, mixed: LogBuilder):
     ],
 )
 def test_what_is_asked_for_is_listed(
-    home: Path, mixed: LogBuilder, wanted: dict[str, object], found: list[int]
+    database: Database, mixed: LogBuilder, wanted: dict[str, object], found: list[int]
 ):
-    assert names(home, **wanted) == [f"t-{index}" for index in found]
-    assert names(home, limit=2, **wanted) == [f"t-{index}" for index in found[:2]]
+    assert names(database, **wanted) == [f"t-{index}" for index in found]
+    assert names(database, limit=2, **wanted) == [f"t-{index}" for index in found[:2]]
 
 
-def test_task_runs_of_a_flow_run_are_listed(home: Path, mixed: LogBuilder):
-    with open_store(home) as store:
+def test_task_runs_of_a_flow_run_are_listed(database: Database, mixed: LogBuilder):
+    with fed(database) as store:
         bad = store.find_flow_run("bad-run")
-    assert names(home, flow_run=bad.id) == ["t-9", "t-7", "t-5", "t-3", "t-1"]
-    assert names(home, flow_run=bad.id, states=("failed",)) == ["t-7", "t-3", "t-1"]
+    assert names(database, flow_run=bad.id) == ["t-9", "t-7", "t-5", "t-3", "t-1"]
+    assert names(database, flow_run=bad.id, states=("failed",)) == ["t-7", "t-3", "t-1"]
 
 
-def test_pages_follow_each_other_without_gap_or_repeat(home: Path, mixed: LogBuilder):
-    with open_store(home) as store:
+def test_pages_follow_each_other_without_gap_or_repeat(database: Database, mixed: LogBuilder):
+    with fed(database) as store:
         for wanted in (
             RunFilter(),
             RunFilter(states=("completed", "failed")),
@@ -96,16 +95,16 @@ def test_pages_follow_each_other_without_gap_or_repeat(home: Path, mixed: LogBui
             assert paged == everything
 
 
-def test_runs_since_a_time_are_listed(home: Path, mixed: LogBuilder):
-    with open_store(home) as store:
+def test_runs_since_a_time_are_listed(database: Database, mixed: LogBuilder):
+    with fed(database) as store:
         runs = store.task_runs(RunFilter(), 0)
         assert store.task_runs(RunFilter(since=runs[4].created), 0) == runs[:5]
         assert store.task_runs(RunFilter(since=runs[4].created + 1), 0) == runs[:4]
         assert store.task_runs(RunFilter(since=START + 3600 * SECOND)) == []
 
 
-def test_flow_runs_are_listed_by_flow_state_and_tag(home: Path, mixed: LogBuilder):
-    with open_store(home) as store:
+def test_flow_runs_are_listed_by_flow_state_and_tag(database: Database, mixed: LogBuilder):
+    with fed(database) as store:
 
         def found(**wanted: object) -> list[str]:
             return [one.name for one in store.flow_runs(RunFilter(**wanted))]
@@ -117,8 +116,8 @@ def test_flow_runs_are_listed_by_flow_state_and_tag(home: Path, mixed: LogBuilde
         assert found(tags=("nightly",)) == ["bad-run"]
 
 
-def test_a_run_is_found_by_id_beginning_of_id_or_name(home: Path, mixed: LogBuilder):
-    with open_store(home) as store:
+def test_a_run_is_found_by_id_beginning_of_id_or_name(database: Database, mixed: LogBuilder):
+    with fed(database) as store:
         (bad, good) = store.flow_runs()
         text = id_text(good.id)
         assert store.find_flow_run(text) == good
@@ -138,22 +137,22 @@ def test_a_run_is_found_by_id_beginning_of_id_or_name(home: Path, mixed: LogBuil
             store.find_flow_run("nobody")
 
 
-def test_a_name_that_several_runs_have_is_ambiguous(home: Path):
+def test_a_name_that_several_runs_have_is_ambiguous(database: Database):
     for _ in range(2):
-        log = LogBuilder(home)
+        log = LogBuilder(database.home)
         log.segment([*log.definitions(), log.task_run(name="add-0")])
-    with open_store(home) as store, pytest.raises(AmbiguousRun, match="add-0") as caught:
+    with fed(database) as store, pytest.raises(AmbiguousRun, match="add-0") as caught:
         store.find_task_run("add-0")
     assert str(caught.value).count("\n") == 2
 
 
-def test_the_words_of_a_run_come_back_as_they_were(home: Path, log: LogBuilder):
-    strange = "π 'quoted' \"x\" \x00 %s ? ; DROP TABLE flow_run; --"
+def test_the_words_of_a_run_come_back_as_they_were(database: Database, log: LogBuilder):
+    strange = "π 'quoted' \"x\" %s ? ; DROP TABLE flow_run; --"
     flow = log.flow_run(name=strange, parameters='{"x":[1,null]}', tags=("b", "a", strange))
     log.segment(
         [*log.definitions(), flow, log.flow_changed(flow.run, 2, FAILED, "Odd", message=strange)]
     )
-    with open_store(home) as store:
+    with fed(database) as store:
         row = store.find_flow_run(strange)
         assert (row.message, row.parameters) == (strange, '{"x":[1,null]}')
         assert row.tags == tuple(sorted(("b", "a", strange)))
@@ -161,7 +160,7 @@ def test_the_words_of_a_run_come_back_as_they_were(home: Path, log: LogBuilder):
         assert row.flow_version == "1"
 
 
-def test_a_deleted_flow_run_is_gone_with_all_below_it(home: Path, log: LogBuilder):
+def test_a_deleted_flow_run_is_gone_with_all_below_it(database: Database, log: LogBuilder):
     flow = log.flow_run(tags=("x",))
     sub = log.flow_run(parent_flow_run=flow.run)
     tasks = [log.task_run(flow.run, tags=("y",)), log.task_run(sub.run)]
@@ -169,7 +168,7 @@ def test_a_deleted_flow_run_is_gone_with_all_below_it(home: Path, log: LogBuilde
     end = [log.flow_changed(run, 2, COMPLETED) for run in (sub.run, flow.run)]
     kept = log.story(3)
     log.segment([*log.definitions(), flow, sub, *tasks, *lines, *end, *kept])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.delete_flow_run(flow.run) == 4
         assert len(store.flow_runs()) == 1
         assert len(store.task_runs()) == 3
@@ -177,15 +176,15 @@ def test_a_deleted_flow_run_is_gone_with_all_below_it(home: Path, log: LogBuilde
         assert store.task_counts(flow.run) == {}
         with pytest.raises(RunNotFound):
             store.delete_flow_run(flow.run)
-    assert contents(home)["tag"] == []
+    assert contents(database)["tag"] == []
 
 
-def test_a_deleted_run_stays_deleted_when_its_log_goes_on(home: Path, log: LogBuilder):
+def test_a_deleted_run_stays_deleted_when_its_log_goes_on(database: Database, log: LogBuilder):
     flow = log.flow_run()
     task = log.task_run(flow.run)
     log.segment([*log.definitions(), flow, task, log.flow_changed(flow.run, 2, COMPLETED)])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         store.delete_flow_run(flow.run)
         log.add(
             [
@@ -196,37 +195,39 @@ def test_a_deleted_run_stays_deleted_when_its_log_goes_on(home: Path, log: LogBu
                 log.task_run(name="other"),
             ]
         )
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.flow_runs() == []
         assert [one.name for one in store.task_runs()] == ["other"]
         assert store.lines() == []
-    contents(home)
+    contents(database)
 
 
-def test_a_flow_run_that_still_runs_is_not_deleted(home: Path, log: LogBuilder):
+def test_a_flow_run_that_still_runs_is_not_deleted(database: Database, log: LogBuilder):
     flow = log.flow_run()
     log.segment([*log.definitions(), flow])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         with pytest.raises(RunStillOpen, match=f"pid {log.pid} on here"):
             store.delete_flow_run(flow.run)
         assert len(store.flow_runs()) == 1
     log.die()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.delete_flow_run(flow.run) == 1
         assert store.flow_runs() == []
 
 
-def test_what_comes_to_be_below_a_deleted_run_stays_away_to_its_end(home: Path, log: LogBuilder):
+def test_what_comes_to_be_below_a_deleted_run_stays_away_to_its_end(
+    database: Database, log: LogBuilder
+):
     flow = log.flow_run()
     log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 2, COMPLETED)])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         store.delete_flow_run(flow.run)
     sub = log.flow_run(parent_flow_run=flow.run)
     task, deep = log.task_run(flow.run, running=False), log.task_run(sub.run)
     log.add([task, sub, deep, log.inputs(task.run, ("x", deep.run))])
-    collect(home)
+    feed(database)
     log.add(
         [
             log.task_changed(task.run, 1, RUNNING),
@@ -235,46 +236,49 @@ def test_what_comes_to_be_below_a_deleted_run_stays_away_to_its_end(home: Path, 
             log.flow_changed(sub.run, 2, FAILED),
         ]
     )
-    with open_store(home) as store:
+    with fed(database) as store:
         assert (store.flow_runs(), store.task_runs()) == ([], [])
-    assert contents(home)["edge"] == []
+    assert contents(database)["edge"] == []
 
 
 def test_a_flow_run_that_was_not_ready_is_deleted_while_its_owner_lives(
-    home: Path, log: LogBuilder
+    database: Database, log: LogBuilder
 ):
     flow = log.flow_run(running=False)
     log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 1, PENDING, NOT_READY)])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.delete_flow_run(flow.run) == 1
         assert store.flow_runs() == []
 
 
-def test_more_task_runs_than_one_transaction_deletes_are_deleted(home: Path, log: LogBuilder):
+def test_more_task_runs_than_one_transaction_deletes_are_deleted(
+    database: Database, log: LogBuilder
+):
     log.segment(log.story(2500))
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.delete_flow_run(store.flow_runs()[0].id) == 2501
         assert store.task_runs() == []
-    contents(home)
+    contents(database)
 
 
-def test_the_status_names_what_is_not_collected(home: Path, log: LogBuilder):
+def test_the_status_names_what_is_not_collected(database: Database, log: LogBuilder):
     log.segment([*log.definitions(), log.flow_run()])
     log.hold()
-    collect(home)
+    feed(database)
     added = [log.task_run(), log.task_run()]
     log.add(added)
-    with open_store(home, collect_first=False) as store:
+    with database.store() as store:
         (facts,) = store.status().logs
         assert (facts.id, facts.pid, facts.alive) == (log.id, log.pid, True)
         assert facts.uncollected == sum(len(log.frame(one)) for one in added)
         assert store.task_runs() == []
 
 
-def test_lists_walk_an_index(home: Path, mixed: LogBuilder):
+@pytest.mark.parametrize("any_database", ["embedded"], indirect=True)
+def test_lists_walk_an_index(database: Database, mixed: LogBuilder):
     """A list that sorts reads every row that fits before it shows the first."""
-    with open_store(home) as store:
+    with fed(database) as store:
         seen: list[str] = []
         store._connection.set_trace_callback(seen.append)
         flow = store.find_flow_run("bad-run")
@@ -309,7 +313,7 @@ def test_importing_the_queries_stays_cheap():
     assert done.stdout.strip() == "[]"
 
 
-def test_running_states_are_counted_as_attempts(home: Path, log: LogBuilder):
+def test_running_states_are_counted_as_attempts(database: Database, log: LogBuilder):
     flow = log.flow_run()
     log.segment(
         [
@@ -319,5 +323,5 @@ def test_running_states_are_counted_as_attempts(home: Path, log: LogBuilder):
             log.flow_changed(flow.run, 3, COMPLETED),
         ]
     )
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.flow_runs()[0].attempt == 2

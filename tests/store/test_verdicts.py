@@ -10,18 +10,18 @@ import pytest
 
 from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
 from flowstone.log.machine import process_start
-from flowstone.store.collector import collect
-from flowstone.store.queries import open_store
+from flowstone.store.databases import Database
 from flowstone.store.rows import RunFilter
 from tests.store.contents import contents
+from tests.store.feeding import fed, feed
 from tests.store.segments import LogBuilder
 
 
-def test_open_runs_of_a_dead_process_are_crashed(home: Path, log: LogBuilder):
+def test_open_runs_of_a_dead_process_are_crashed(database: Database, log: LogBuilder):
     flow = log.flow_run()
     task = log.task_run(flow.run)
     log.segment([*log.definitions(), flow, task])
-    with open_store(home) as store:
+    with fed(database) as store:
         (row,) = store.flow_runs()
         (child,) = store.task_runs()
         for one in (row, child):
@@ -33,10 +33,10 @@ def test_open_runs_of_a_dead_process_are_crashed(home: Path, log: LogBuilder):
         assert len(store.task_runs(RunFilter(states=("crashed",)))) == 1
         assert store.task_runs(RunFilter(states=("running",))) == []
     assert not log.path.exists()
-    contents(home)
+    contents(database)
 
 
-def test_a_run_that_was_not_ready_is_never_crashed(home: Path, log: LogBuilder):
+def test_a_run_that_was_not_ready_is_never_crashed(database: Database, log: LogBuilder):
     flow, sub = log.flow_run(), log.flow_run(running=False, name="sub")
     task, waiting = log.task_run(flow.run, running=False), log.task_run(flow.run, running=False)
     ends = {
@@ -45,57 +45,59 @@ def test_a_run_that_was_not_ready_is_never_crashed(home: Path, log: LogBuilder):
     }
     log.segment([*log.definitions(), flow, sub, task, waiting, *ends.values()])
     log.hold()
-    collect(home)
+    feed(database)
     log.add([log.flow_changed(flow.run, 2, FAILED)])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.task_counts(flow.run) == {"NotReady": 1, "Crashed": 1}
     log.die()
-    with open_store(home) as store:
+    with fed(database) as store:
         for row in (store.find_task_run(task.run.hex()), store.find_flow_run("sub")):
             assert (row.state_type, row.state_name, row.verdict) == ("PENDING", NOT_READY, None)
             assert (row.end, row.message) == (ends[row.id].at, "x failed")
         assert store.task_counts(flow.run) == {"NotReady": 1, "Crashed": 1}
         assert [row.id for row in store.task_runs(RunFilter(states=("notready",)))] == [task.run]
-    contents(home)
+    contents(database)
 
 
-def test_open_runs_of_a_living_process_stay_running(home: Path, log: LogBuilder):
+def test_open_runs_of_a_living_process_stay_running(database: Database, log: LogBuilder):
     flow = log.flow_run()
     log.segment([*log.definitions(), flow])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.flow_runs()] == ["Running"]
     assert log.path.exists()
     log.die()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.flow_runs()] == ["Crashed"]
 
 
-def test_a_process_that_closed_its_descriptors_is_not_taken_for_dead(home: Path, log: LogBuilder):
+def test_a_process_that_closed_its_descriptors_is_not_taken_for_dead(
+    database: Database, log: LogBuilder
+):
     log.pid, log.process_start = os.getpid(), process_start(os.getpid())
     log.segment([*log.definitions(), log.flow_run()])
     for _ in range(2):
-        with open_store(home) as store:
+        with fed(database) as store:
             assert [one.state_name for one in store.flow_runs()] == ["Running"]
             assert [one.alive for one in store.status().logs] == [True]
     assert log.path.exists()
 
 
-def test_a_process_that_was_not_waited_for_is_dead(home: Path, log: LogBuilder):
+def test_a_process_that_was_not_waited_for_is_dead(database: Database, log: LogBuilder):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         log.pid, log.process_start = child.pid, process_start(child.pid)
         log.segment([*log.definitions(), log.flow_run()])
-        collect(home)
+        feed(database)
         assert log.path.exists()
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        with open_store(home) as store:
+        with fed(database) as store:
             assert [one.state_name for one in store.flow_runs()] == ["Crashed"]
 
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_flow_run_that_ends_closes_what_is_open_below_it(
-    home: Path, log: LogBuilder, at_once: bool
+    database: Database, log: LogBuilder, at_once: bool
 ):
     flow = log.flow_run(name="top")
     sub = log.flow_run(name="sub", parent_flow_run=flow.run)
@@ -106,9 +108,9 @@ def test_a_flow_run_that_ends_closes_what_is_open_below_it(
     log.segment([*begin, end] if at_once else begin)
     log.hold()
     if not at_once:
-        collect(home)
+        feed(database)
         log.add([end])
-    with open_store(home) as store:
+    with fed(database) as store:
         found = {row.id: row for row in [*store.task_runs(), *store.flow_runs()]}
         assert found[done.run].state_name == "Completed"
         assert found[other.run].state_name == "Running"
@@ -116,53 +118,53 @@ def test_a_flow_run_that_ends_closes_what_is_open_below_it(
             row = found[one.run]
             assert (row.state_name, row.verdict, row.end) == ("Crashed", "closed", end.at)
         assert store.task_counts(flow.run) == {"Completed": 1, "Crashed": 1}
-    contents(home)
+    contents(database)
 
 
-def test_a_flow_run_does_not_close_what_another_process_runs(home: Path, log: LogBuilder):
+def test_a_flow_run_does_not_close_what_another_process_runs(database: Database, log: LogBuilder):
     flow = log.flow_run()
     log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 2, COMPLETED)])
-    other = LogBuilder(home)
+    other = LogBuilder(database.home)
     other.segment([*other.definitions(), other.task_run(flow.run)])
     other.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.task_runs()] == ["Running"]
 
 
-def test_a_later_record_of_the_owner_takes_the_mark_away(home: Path, log: LogBuilder):
+def test_a_later_record_of_the_owner_takes_the_mark_away(database: Database, log: LogBuilder):
     flow = log.flow_run()
     task, silent = log.task_run(flow.run), log.task_run(flow.run)
     log.segment([*log.definitions(), flow, task, silent, log.flow_changed(flow.run, 2, COMPLETED)])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert store.task_counts(flow.run) == {"Crashed": 2}
     log.add([log.completed(task.run)])
-    with open_store(home) as store:
+    with fed(database) as store:
         row = store.find_task_run(task.run.hex())
         assert (row.state_name, row.verdict, row.message) == ("Completed", None, None)
         assert store.find_task_run(silent.run.hex()).verdict == "closed"
         assert store.task_counts(flow.run) == {"Completed": 1, "Crashed": 1}
         assert [one.name for one in store.history(row)] == ["Pending", "Running", "Completed"]
-    contents(home)
+    contents(database)
 
 
 def test_a_log_that_goes_on_after_its_owner_was_called_dead_is_read_on(
-    home: Path, log: LogBuilder, tmp_path: Path
+    database: Database, log: LogBuilder, tmp_path: Path
 ):
     flow = log.flow_run()
     log.segment([*log.definitions(), flow])
     kept = tmp_path / "kept"
     shutil.copy(log.path, kept)
-    collect(home)
+    feed(database)
     shutil.copy(kept, log.path)
     log.add([log.task_run(flow.run), log.flow_changed(flow.run, 2, RUNNING, "Retrying")])
     log.hold()
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.flow_runs()] == ["Retrying"]
         assert [one.state_name for one in store.task_runs()] == ["Running"]
 
 
-def test_a_log_whose_lock_proves_nothing_is_not_judged(home: Path, log: LogBuilder):
+def test_a_log_whose_lock_proves_nothing_is_not_judged(database: Database, log: LogBuilder):
     header = log.header
 
     def leased(number: int):
@@ -171,7 +173,7 @@ def test_a_log_whose_lock_proves_nothing_is_not_judged(home: Path, log: LogBuild
 
     log.header = leased
     log.segment([*log.definitions(), log.flow_run()])
-    with open_store(home) as store:
+    with fed(database) as store:
         assert [one.state_name for one in store.flow_runs()] == ["Running"]
         assert [one.alive for one in store.status().logs] == [None]
     assert log.path.exists()

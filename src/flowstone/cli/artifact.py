@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from flowstone.cli.command import Arguments, Command, CommandError
-from flowstone.cli.home import home, opened_store
+from flowstone.cli.home import opened_store, where
 from flowstone.cli.moments import iso, local, local_in_full
 from flowstone.cli.options import add_output, count
 from flowstone.cli.output import plural, print_fields, print_json, print_table, shown_ids
@@ -53,9 +53,9 @@ def _ls(arguments: Arguments) -> int:
     elif rows:
         _print_list(rows)
     elif flow_run or task_run or arguments.type:
-        print(f"No artifact in {home()} matches. 'flowstone artifact ls' lists all.")
+        print(f"No artifact in {where()} matches. 'flowstone artifact ls' lists all.")
     else:
-        print(f"No artifacts yet in {home()}. Make one: flowstone.artifacts has the functions.")
+        print(f"No artifacts yet in {where()}. Make one: flowstone.artifacts has the functions.")
     return 0
 
 
@@ -102,7 +102,7 @@ def _versions(store: Store, text: str, limit: int) -> list[ArtifactRow]:
     found = found or store.artifacts(key=text, limit=limit)
     if not found:
         message = (
-            f"there is no artifact with the key or the id {text!r} in {home()}. "
+            f"there is no artifact with the key or the id {text!r} in {where()}. "
             "'flowstone artifact ls' lists them."
         )
         raise CommandError(message)
@@ -178,7 +178,7 @@ def _delete(arguments: Arguments) -> int:
         rows = store.artifacts(id=wanted, key=arguments.key)
         if not rows:
             what = f"key {arguments.key!r}" if arguments.key is not None else f"id {arguments.id}"
-            message = f"there is no artifact with the {what} in {home()}."
+            message = f"there is no artifact with the {what} in {where()}."
             raise CommandError(message)
         if not arguments.yes and not _confirmed(rows):
             print("Nothing deleted.", file=sys.stderr)

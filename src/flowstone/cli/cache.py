@@ -7,14 +7,22 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.explaining import declare_why, explain_run
-from flowstone.cli.home import opened_store
-from flowstone.cli.kept import Kept, add_choice, add_storage, matching, where
+from flowstone.cli.home import opened_home
+from flowstone.cli.kept import (
+    Kept,
+    add_choice,
+    add_storage,
+    matching,
+    newest_matching,
+    where,
+)
 from flowstone.cli.moments import SECOND, iso, local
 from flowstone.cli.options import add_output, count
 from flowstone.cli.output import plural, print_json, print_table, size
@@ -52,15 +60,15 @@ class Sum(msgspec.Struct):
 
 
 def _ls(arguments: Arguments) -> int:
-    found = sorted(matching(arguments), key=lambda one: -one.found.written)
-    shown = found[: arguments.limit] if arguments.limit else found
+    found = newest_matching(arguments)
+    shown = list(islice(found, arguments.limit or None))
     now = time.time_ns()
     if arguments.output == "json":
         print_json([_object(one) for one in shown])
     elif shown:
         print_table(_COLUMNS, [Row(_cells(one, now)) for one in shown])
-        if len(shown) < len(found):
-            print(f"and {len(found) - len(shown):,} more; '--limit 0' lists all")
+        if next(found, None) is not None:  # how many more, all headers would have to be read for
+            print("and more; '--limit 0' lists all, 'flowstone cache stats' counts them")
     else:
         print(_nothing(arguments))
     return 0
@@ -103,7 +111,7 @@ def _stats(arguments: Arguments) -> int:
         of_task.results += 1
         of_task.size += one.found.size
         of_task.seconds += header.seconds if header else 0.0
-    with opened_store() as store:
+    with opened_home() as store:
         for hits in store.hits():
             if arguments.task in (None, hits.task):
                 sums[hits.task].hits = hits.count

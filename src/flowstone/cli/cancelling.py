@@ -17,7 +17,8 @@ from flowstone.cli.options import add_run
 from flowstone.cli.terminal import cut, printable
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text
-from flowstone.store.queries import Store, open_store
+from flowstone.exceptions import ServerUnreachable
+from flowstone.store.queries import Store
 from flowstone.store.rows import FlowRunRow, TaskRunRow
 
 _EACH = 0.2
@@ -32,8 +33,8 @@ class Kind(NamedTuple):
     find: Callable[[Store, str], FlowRunRow | TaskRunRow]
 
 
-FLOW_RUN = Kind("flow run", "flow-run", Store.find_flow_run)
-TASK_RUN = Kind("task run", "task-run", Store.find_task_run)
+FLOW_RUN = Kind("flow run", "flow-run", lambda store, text: store.find_flow_run(text))
+TASK_RUN = Kind("task run", "task-run", lambda store, text: store.find_task_run(text))
 
 
 def declare_cancel(parser: argparse.ArgumentParser, kind: Kind) -> None:
@@ -58,6 +59,8 @@ def cancel(arguments: Arguments, kind: Kind) -> int:
         row = kind.find(store, arguments.run)
         try:
             is_over = store.cancel(row, f"Asked for by {_user()} with '{_command(kind)}'.")
+        except ServerUnreachable:
+            raise
         except OSError as error:
             message = f"the request could not be left in {store.home / 'logs'}: {error}."
             raise CommandError(message) from error
@@ -65,7 +68,7 @@ def cancel(arguments: Arguments, kind: Kind) -> int:
         if is_over:
             print(f"Cancelled {what} ({id_text(row.id)}). The process that ran it is dead.")
         elif arguments.wait or arguments.timeout is not None:
-            return _wait(store, kind, row, arguments.timeout)
+            return _wait(kind, row, arguments.timeout)
         else:
             print(
                 f"Asked the process that runs {what} ({id_text(row.id)}) to cancel it.\n"
@@ -74,7 +77,7 @@ def cancel(arguments: Arguments, kind: Kind) -> int:
     return 0
 
 
-def _wait(store: Store, kind: Kind, row: FlowRunRow | TaskRunRow, timeout: float | None) -> int:
+def _wait(kind: Kind, row: FlowRunRow | TaskRunRow, timeout: float | None) -> int:
     """Return the exit code when the run has ended. Raises `CommandError` if not as Cancelled."""
     what = f"{kind.noun} '{printable(row.name)}'"
     began = time.monotonic()
@@ -89,7 +92,7 @@ def _wait(store: Store, kind: Kind, row: FlowRunRow | TaskRunRow, timeout: float
                 raise CommandError(message)
             _show(f"Waiting for {what} to end: {row.state_name}, {waited:.0f} s")
             time.sleep(_EACH)
-            with open_store(store.home) as now:
+            with opened_store() as now:
                 row = kind.find(now, id_text(row.id))
     except KeyboardInterrupt:
         _show("")

@@ -11,7 +11,7 @@ from flowstone.cli.options import add_output, count
 from flowstone.cli.output import plural, print_json, print_table
 from flowstone.cli.table import Column, Row
 from flowstone.cli.terminal import printable
-from flowstone.drive.limits.definitions import Usage
+from flowstone.drive.limits.definitions import ResettableBook, Usage
 from flowstone.drive.limits.tags import PREFIX
 
 _COLUMNS = (
@@ -63,10 +63,14 @@ def _inspect(arguments: Arguments) -> int:
 
 
 def _reset(arguments: Arguments) -> int:
-    """Say what holds the slots: none is left over that could be freed here."""
+    """Say what holds the slots: none is left over that could be freed here; a server ends them."""
+    tag, name = printable(arguments.tag), PREFIX + arguments.tag
     with opened_limits() as limits:
-        usage = limits.usage(PREFIX + arguments.tag)
-    tag = printable(arguments.tag)
+        if isinstance(limits, ResettableBook):
+            ended = limits.reset(name)
+            print(f"Ended {plural(ended, 'lease')} of tag {tag}; what still runs asks anew.")
+            return 0
+        usage = limits.usage(name)
     if usage.used:
         pids = sorted({str(one.pid or "?") for one in usage.holders})
         print(

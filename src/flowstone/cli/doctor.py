@@ -58,8 +58,8 @@ def _wrapped(text: str) -> list[str]:
 
 
 COMMANDS = Command(
-    "Look at versions, settings, home, disk, locks, logs, database and clock. Exit code 1 where "
-    "something is a problem.",
+    "Look at versions, settings, home, disk, locks, logs, database, clock and server. Exit code 1 "
+    "where something is a problem.",
     "flowstone doctor",
     add_output,
     _examine,

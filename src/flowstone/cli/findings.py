@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,7 @@ from flowstone.cli.output import plural, size
 from flowstone.homes import fallback_home
 from flowstone.log.files import is_free, lock
 from flowstone.log.machine import mount_of
+from flowstone.server.presence import running_servers
 from flowstone.settings import SettingsError, default_home
 from flowstone.settings.loading import Sources
 from flowstone.store.database import WriterLock, connect_reader, database_path, logs_path
@@ -69,6 +71,7 @@ def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     if os.path.isdir(home):
         for check in (_disk, _locks, _writer, _logs, _database, _clock):
             yield from _guarded(check, home)
+    yield from _guarded(_server, home)
 
 
 def _guarded(check: Callable[[str], Iterator[Finding]], home: str) -> Iterator[Finding]:
@@ -274,23 +277,32 @@ def _database(home: str) -> Iterator[Finding]:
     except StoreError as error:
         yield Finding("database", "problem", str(error))
         return
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        yield _damaged(path, str(error))
+        return
     try:
         version = version_of(connection, path)
         text, is_whole = _checked(connection)
     finally:
         connection.close()
     if not is_whole:
-        advice = (
-            f"Stop what uses the home, move {path} away and keep it: "
-            "sqlite3's .recover may save its runs. A new one is made from the logs still there."
-        )
-        yield Finding("database", "problem", f"{path} is damaged: {text}", advice)
+        yield _damaged(path, text)
         return
     older = "" if version == VERSION else f"; the next look at runs brings it to {VERSION}"
     yield Finding("database", "ok", f"schema {version}{older}; {text}")
     if os.stat(path).st_mode & 0o077:
         advice = f"Keep it to yourself: chmod 600 {path}"
         yield Finding("database", "warning", f"others may read or write {path}", advice)
+
+
+def _damaged(path: str, text: str) -> Finding:
+    advice = (
+        f"Stop what uses the home, move {path} away and keep it: "
+        "sqlite3's .recover may save its runs. A new one is made from the logs still there."
+    )
+    return Finding("database", "problem", f"{path} is damaged: {text}", advice)
 
 
 def _checked(connection: sqlite3.Connection) -> tuple[str, bool]:
@@ -323,6 +335,21 @@ def _clock(home: str) -> Iterator[Finding]:
         yield Finding("clock", "warning", text, advice)
     else:
         yield Finding("clock", "ok", f"it is {local_in_full(int(now * 1e9))}")
+
+
+def _server(home: str) -> Iterator[Finding]:
+    """Tell which server this process would ask, and how that is."""
+    try:
+        api = Sources(os.environ).settings().api
+    except SettingsError:  # a finding of its own
+        return
+    if api.url is not None:
+        # By name: what talks to servers takes 40 ms to load, and most homes have none.
+        yield from import_module("flowstone.cli.server_findings").server_findings(api)
+        return
+    running = running_servers(Path(home))
+    texts = [f"serves at {one.url or '(starting)'} (pid {one.pid})" for one in running]
+    yield Finding("server", "ok", "; ".join(texts) or "none runs; 'flowstone open' starts one")
 
 
 def _has_database(home: str) -> bool:

@@ -10,8 +10,9 @@ from functools import partial
 from flowstone.cli.cancelling import FLOW_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.filters import add_filters, filter_of, is_narrowed
+from flowstone.cli.following import declare_watch, follow_lines, watch
 from flowstone.cli.graph import declare_graph, show_graph
-from flowstone.cli.home import home, opened_store
+from flowstone.cli.home import opened_store, where
 from flowstone.cli.lines import show_lines
 from flowstone.cli.moments import local, local_in_full, seconds_between
 from flowstone.cli.options import add_line_choices, add_output, add_run
@@ -89,11 +90,11 @@ def _print_list(rows: list[FlowRunRow]) -> None:
 
 def _say_none(narrowed: bool, *, is_current: bool) -> None:  # noqa: FBT001  what it tells of
     if not is_current:
-        print(f"No flow run in {home()} could be read.")
+        print(f"No flow run in {where()} could be read.")
     elif narrowed:
-        print(f"No flow run in {home()} matches. Without filters, 'flow-run ls' shows the newest.")
+        print(f"No flow run in {where()} matches. Without filters, 'flow-run ls' shows the newest.")
     else:
-        print(f"No flow runs yet in {home()}. Run a flow: flowstone run FILE.py:flow")
+        print(f"No flow runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
 
 
 def _inspect(arguments: Arguments) -> int:
@@ -135,6 +136,8 @@ def _print_flow_run(store: Store, row: FlowRunRow) -> None:
 
 
 def _logs(arguments: Arguments) -> int:
+    if arguments.follow:
+        return follow_lines(arguments, FLOW_RUN)
     with opened_store() as store:
         row = store.find_flow_run(arguments.run)
         show_lines(store, arguments, what=f"flow run '{row.name}'", flow_run=row.id)
@@ -211,6 +214,12 @@ COMMANDS: dict[str, Command] = {
         "flowstone flow-run logs brave-otter --level WARNING --tail 50",
         _declare_logs,
         _logs,
+    ),
+    "watch": Command(
+        "Show how a flow run gets on, until it has ended; exit code 1 if it is not Completed.",
+        "flowstone flow-run watch brave-otter",
+        declare_watch,
+        watch,
     ),
     "graph": Command(
         "Draw a flow run: what ran, and what took whose result, as Mermaid or SVG.",

@@ -17,7 +17,7 @@ from flowstone.cli.options import add_output, count
 from flowstone.cli.output import print_json, print_table
 from flowstone.cli.table import Column, Row
 from flowstone.cli.terminal import printable
-from flowstone.drive.limits.definitions import Definitions
+from flowstone.drive.limits.definitions import Book
 
 _COLUMNS = (
     Column(title="NAME", least=12),
@@ -119,7 +119,7 @@ def _switch(name: str, *, active: bool) -> int:
     return 0
 
 
-def _set_level(limits: Definitions, name: str, slots: int) -> None:
+def _set_level(limits: Book, name: str, slots: int) -> None:
     """Set how far a rate is used up. Slots that processes hold cannot be set: they are held."""
     usage = limits.usage(name)
     if usage.limit.slot_decay_per_second > 0:

@@ -1,19 +1,25 @@
-"""The store of the user's home, opened for a command that reads it."""
+"""The store that a command reads: of the user's home, or of the server that the settings name."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from flowstone.cli.command import CommandError
-from flowstone.cli.moments import local_in_full
+from flowstone.cli.moments import SECOND, local_in_full
+from flowstone.exceptions import FlowstoneError
 from flowstone.settings import load
 from flowstone.store.errors import RunNotFound, StoreError
 from flowstone.store.queries import Store, open_store
+
+_logger = logging.getLogger("flowstone")
 
 
 def home() -> Path:
@@ -21,22 +27,44 @@ def home() -> Path:
     return Path(load(os.environ).home)
 
 
+def where() -> str:
+    """Return where commands look: the address of a server, or the home."""
+    settings = load(os.environ)
+    return settings.api.url or settings.home
+
+
 @contextmanager
 def opened_store() -> Iterator[Store]:
-    """Give the home's store, up to date; what goes wrong with it becomes a `CommandError`.
+    """Give the store, up to date: of the server of `api.url`, or else of the home.
 
-    Where it could not be brought up to date in time, one line on stderr says as of when it is.
+    What goes wrong with it becomes a `CommandError`. Where it could not be brought up to date in
+    time, one line on stderr says as of when it is.
     """
+    settings = load(os.environ)
+    if settings.api.url is None:
+        with opened_home() as store:
+            yield store
+        return
+    # By name: what speaks to servers costs 30 ms, and most have none.
+    place = import_module("flowstone.client.remote_place").ServerPlace(settings)
+    try:
+        with _told(f"on the server at {place.name}"), closing(place), place.opened() as store:
+            yield store
+    except FlowstoneError as error:
+        raise CommandError(str(error)) from error
+
+
+@contextmanager
+def opened_home() -> Iterator[Store]:
+    """Give the home's store, as `opened_store` does, also where the settings name a server."""
     place = home()
     try:
-        with open_store(place) as store:
+        with _told(f"in {place}"), open_store(place) as store:
             _say_how_old(store)
             yield store
-    except RunNotFound as error:
-        message = f"{error} Looked in {place}; 'ls' lists the runs there."
-        raise CommandError(message) from error
-    except StoreError as error:
-        raise CommandError(str(error)) from error
+            is_time = _is_time_to_prune(store)
+        if is_time:
+            _prune(place)
     except (OSError, sqlite3.Error) as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -45,6 +73,34 @@ def opened_store() -> Iterator[Store]:
             "or set FLOWSTONE_HOME to another directory."
         )
         raise CommandError(message) from error
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Make a `CommandError` of what the store says."""
+    try:
+        yield
+    except RunNotFound as error:
+        message = f"{error} Looked {place}; 'ls' lists the runs there."
+        raise CommandError(message) from error
+    except StoreError as error:
+        raise CommandError(str(error)) from error
+
+
+def _is_time_to_prune(store: Store) -> bool:
+    (at,) = store.connection.execute("SELECT at FROM pruned").fetchone()
+    return bool(at < time.time_ns() - 86_400 * SECOND)
+
+
+def _prune(place: Path) -> None:
+    sys.stdout.flush()  # nobody waits for it
+    try:
+        # Loaded once a day only: what deletes is more than what reads.
+        import_module("flowstone.store.retention").prune_lightly(place)
+    except (StoreError, OSError, sqlite3.Error) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        _logger.debug("What is too old in %s could not be deleted: %s", place, error)
 
 
 def _say_how_old(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import heapq
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowstone.cli.command import Arguments, CommandError
-from flowstone.cli.home import home, opened_store
+from flowstone.cli.home import home, opened_home
 from flowstone.cli.moments import parse_moment
 from flowstone.exceptions import ConfigurationError, StorageError
 from flowstone.result_store import default_place
@@ -67,16 +68,16 @@ def matching(arguments: Arguments) -> list[Kept]:
     Raises `CommandError` where a storage that is asked for does not answer; of another, which only
     runs named, one line on stderr says so.
     """
-    asked, named = _places(arguments.storage)
-    found: list[Kept] = []
-    for place in asked + named:
-        try:
-            found += _matching_in(keeper_at(place), arguments)
-        except (StorageError, ConfigurationError) as error:
-            if place in asked:
-                raise CommandError(str(error)) from error
-            print(f"Note: {error}", file=sys.stderr)
-    return found
+    return [one for found in _by_place(arguments, newest_first=False) for one in found]
+
+
+def newest_matching(arguments: Arguments) -> Iterator[Kept]:
+    """Give the results that the arguments of `add_choice` ask for, those written last first.
+
+    What is not taken is not read. Raises as `matching`.
+    """
+    by_place = _by_place(arguments, newest_first=True)
+    return heapq.merge(*by_place, key=lambda one: -one.found.written)
 
 
 def where(arguments: Arguments) -> str:
@@ -96,16 +97,32 @@ def _places(chosen: str | None) -> tuple[list[str], list[str]]:
     if chosen is not None:
         return [chosen], []
     default = storage_at(default_place(load(os.environ).results, str(home()))).place
-    with opened_store() as store:
+    with opened_home() as store:
         return [default], [place for place in store.result_places() if place != default]
 
 
-def _matching_in(keeper: Keeper, arguments: Arguments) -> Iterator[Kept]:
+def _by_place(arguments: Arguments, *, newest_first: bool) -> list[Iterator[Kept]]:
+    asked, named = _places(arguments.storage)
+    return [
+        _matching_in(place, arguments, is_asked=place in asked, newest_first=newest_first)
+        for place in asked + named
+    ]
+
+
+def _matching_in(
+    place: str, arguments: Arguments, *, is_asked: bool, newest_first: bool
+) -> Iterator[Kept]:
     now = time.time_ns()
-    for found in keeper.entries():
-        one = Kept(keeper, found)
-        if found.is_ours and _fits(one, arguments, now):
-            yield one
+    try:
+        keeper = keeper_at(place)
+        for found in keeper.entries(newest_first=newest_first):
+            one = Kept(keeper, found)
+            if found.is_ours and _fits(one, arguments, now):
+                yield one
+    except (StorageError, ConfigurationError) as error:
+        if is_asked:
+            raise CommandError(str(error)) from error
+        print(f"Note: {error}", file=sys.stderr)
 
 
 def _fits(one: Kept, arguments: Arguments, now: int) -> bool:

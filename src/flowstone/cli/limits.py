@@ -1,4 +1,4 @@
-"""What the two families of limits share: the home's limits, and how one is shown."""
+"""What the two families of limits share: the limits of the home or a server, and how one looks."""
 
 from __future__ import annotations
 
@@ -9,38 +9,55 @@ from typing import Any
 from uuid import UUID
 
 from flowstone.cli.command import CommandError
-from flowstone.cli.home import home
 from flowstone.cli.moments import iso, local, local_in_full
 from flowstone.cli.output import print_fields, print_table
 from flowstone.cli.table import Column, Row
-from flowstone.drive.limits.definitions import Definitions, Usage
-from flowstone.drive.limits.files import Holder
-from flowstone.drive.limits.local import local_limits
+from flowstone.core.ids import id_text
+from flowstone.drive.limits.definitions import Book, Usage
+from flowstone.drive.limits.notes import Holder, Waiter
 from flowstone.exceptions import LimitExists, LimitNotFound
+from flowstone.settings import load
+from flowstone.wiring import limits_of
 
 _HOLDERS = (
     Column(title="SLOT", right=True),
     Column(title="PROCESS", right=True),
+    Column(title="HOST", drop=2),
     Column(title="SINCE"),
     Column(title="HOLDER", least=12, drop=1),
 )
+_WAITERS = (
+    Column(title="PLACE", right=True),
+    Column(title="PROCESS", right=True),
+    Column(title="HOST", drop=2),
+    Column(title="WAITER", least=12, drop=1),
+)
+_FEW = 20
+"""Waiters that are shown."""
 
 
 @contextmanager
-def opened_limits() -> Iterator[Definitions]:
-    """Give the limits of the home; what goes wrong with them becomes a `CommandError`."""
-    directory = os.path.join(home(), "limits")
+def opened_limits() -> Iterator[Book]:
+    """Give the limits of the server that the settings name, else those of the home.
+
+    What goes wrong with them becomes a `CommandError`.
+    """
+    settings = load(os.environ)
+    directory = os.path.join(settings.home, "limits")
     try:
-        yield local_limits(directory).definitions
+        yield limits_of(settings, directory).definitions
     except (LimitExists, LimitNotFound, ValueError, TimeoutError) as error:
         raise CommandError(str(error)) from error
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = (
-            f"could not use the limits in {directory}: {error}. Check that it can be read and "
-            "written, or set FLOWSTONE_HOME to another directory."
-        )
+        if settings.api.url is not None:
+            message = f"{error}. Is it running? 'flowstone doctor' says more."
+        else:
+            message = (
+                f"could not use the limits in {directory}: {error}. Check that it can be read and "
+                "written, or set FLOWSTONE_HOME to another directory."
+            )
         raise CommandError(message) from error
 
 
@@ -56,9 +73,11 @@ def limit_object(usage: Usage) -> dict[str, Any]:
         "waiting": usage.waiting,
         "slot_decay_per_second": limit.slot_decay_per_second,
         "level": usage.level,
+        "overlaps": usage.overlaps,
         "created": iso(limit.created),
         "updated": iso(limit.updated),
         "holders": [_holder_object(one) for one in usage.holders],
+        "waiters": [_waiter_object(*one) for one in enumerate(usage.waiters, 1)],
     }
 
 
@@ -82,6 +101,12 @@ def print_limit(usage: Usage, title: str, name: str) -> None:
     if usage.holders:
         print()
         print_table(_HOLDERS, [Row(_holder_cells(one)) for one in usage.holders])
+    if usage.waiters:
+        print()
+        shown = enumerate(usage.waiters[:_FEW], 1)
+        print_table(_WAITERS, [Row(_waiter_cells(*one)) for one in shown])
+        if usage.waiting > _FEW:
+            print(f"{usage.waiting} wait in all.")
 
 
 def active_text(usage: Usage) -> str:
@@ -104,11 +129,28 @@ def _holder_object(holder: Holder) -> dict[str, Any]:
     return {
         "slot": holder.slot,
         "pid": holder.pid or None,
+        "host": holder.host or None,
         "since": iso(holder.since),
+        "until": None if holder.until is None else iso(holder.until),
+        "run": None if holder.run is None else id_text(holder.run),
         "holder": holder.label,
+    }
+
+
+def _waiter_object(position: int, waiter: Waiter) -> dict[str, Any]:
+    return {
+        "position": position,
+        "pid": waiter.pid or None,
+        "host": waiter.host or None,
+        "run": None if waiter.run is None else id_text(waiter.run),
+        "waiter": waiter.label,
     }
 
 
 def _holder_cells(holder: Holder) -> tuple[str, ...]:
     pid = str(holder.pid) if holder.pid else "?"
-    return str(holder.slot), pid, local(holder.since), holder.label
+    return str(holder.slot), pid, holder.host, local(holder.since), holder.label
+
+
+def _waiter_cells(position: int, waiter: Waiter) -> tuple[str, ...]:
+    return str(position), str(waiter.pid) if waiter.pid else "?", waiter.host, waiter.label

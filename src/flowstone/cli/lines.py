@@ -32,18 +32,19 @@ def show_lines(
     if arguments.reverse:
         found = reversed(list(found))
     if arguments.output == "json":
-        print_json([_line_object(line) for line in found])
+        print_json([line_object(line) for line in found])
         return
     count = 0
     for count, line in enumerate(found, 1):  # noqa: B007 - counted to know whether any came
-        print(_line_text(line))
+        print(line_text(line))
     if not count:
         level = logging.getLevelName(arguments.level)
         above = f" at {level} or above" if arguments.level else ""
         print(f"The {what} has no log lines{above}.", file=sys.stderr)
 
 
-def _line_text(line: LineRow) -> str:
+def line_text(line: LineRow) -> str:
+    """Return a line as it is shown."""
     level = logging.getLevelName(line.level)
     message = printable(line.message, keep="\n\t")
     return f"{local_in_full(line.at)} | {level:<7} | {_run_text(line)} - {message}"
@@ -57,7 +58,8 @@ def _run_text(line: LineRow) -> str:
     return line.logger
 
 
-def _line_object(line: LineRow) -> dict[str, object]:
+def line_object(line: LineRow) -> dict[str, object]:
+    """Return a line as JSON has it."""
     return {
         "time": iso(line.at),
         "level": line.level,

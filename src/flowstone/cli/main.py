@@ -26,9 +26,13 @@ from flowstone.settings import SettingsError
 
 FAMILIES = {
     "run": "Run a flow that lies in a file.",
-    "flow-run": "Flow runs: ls, inspect, logs, graph, cancel, rollback, delete.",
+    "flow-run": "Flow runs: ls, inspect, logs, watch, graph, cancel, rollback, delete.",
     "task-run": "Look at task runs, or end them: ls, inspect, logs, cancel.",
-    "log": "Look at the logs that runs are recorded in: status.",
+    "open": "Show runs in a browser.",
+    "server": "Serve runs to browsers and other machines: start, stop, status.",
+    "token": "Who may ask the server: create, ls, revoke.",
+    "database": "Where runs are kept: status, upgrade, downgrade, prune, vacuum, export, import.",
+    "log": "The logs that runs are recorded in: status, ship (send what dead processes left).",
     "cache": "What is kept so that it need not be done again: ls, why, stats, clear.",
     "artifact": "What runs leave to be looked at: ls, inspect, delete.",
     "variable": "Small named values of this home: ls, get, set, inspect, unset.",

@@ -43,6 +43,9 @@ def add_line_choices(parser: argparse.ArgumentParser) -> None:
             const=-1,
             help=f"only the {text} N lines ({_FEW} where N is not given)",
         )
+    ends.add_argument(
+        "-f", "--follow", action="store_true", help="show lines as they come, until the run ends"
+    )
     parser.add_argument(
         "-n", "--lines", metavar="N", type=count, help="how many lines; alone: the first N"
     )

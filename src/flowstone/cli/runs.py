@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from flowstone.cli.moments import SECOND, iso, local_in_full, seconds_between
-from flowstone.cli.output import colored_state
+from flowstone.cli.output import colored_state, size
 from flowstone.cli.terminal import printable
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text
@@ -115,6 +115,21 @@ def result_object(store: Store, row: FlowRunRow | TaskRunRow) -> dict[str, Any] 
         "seconds": found.seconds,
         "reason": found.reason,
     }
+
+
+def usage_object(store: Store, row: TaskRunRow) -> dict[str, Any] | None:
+    """Return what a task run used of its machine, as a JSON object; None where nobody measured."""
+    found = store.usage(row.id)
+    return {"cpu_seconds": found.cpu, "peak_memory": found.memory} if found is not None else None
+
+
+def usage_fields(store: Store, row: TaskRunRow) -> list[tuple[str, str]]:
+    """Return what a task run used, to look at; nothing where nobody measured."""
+    found = store.usage(row.id)
+    if found is None:
+        return []
+    memory = [("Memory", f"{size(found.memory)} at most")] if found.memory is not None else []
+    return [("CPU", duration(found.cpu)), *memory]
 
 
 def print_result(store: Store, row: FlowRunRow | TaskRunRow) -> None:

@@ -9,7 +9,8 @@ from functools import partial
 from flowstone.cli.cancelling import TASK_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command
 from flowstone.cli.filters import add_filters, filter_of, is_narrowed
-from flowstone.cli.home import home, opened_store
+from flowstone.cli.following import follow_lines
+from flowstone.cli.home import opened_store, where
 from flowstone.cli.lines import show_lines
 from flowstone.cli.moments import local, local_in_full, seconds_between
 from flowstone.cli.options import add_line_choices, add_output, add_run
@@ -29,6 +30,8 @@ from flowstone.cli.runs import (
     result_object,
     states_of,
     task_run_object,
+    usage_fields,
+    usage_object,
 )
 from flowstone.cli.table import Column, Row
 from flowstone.core.durations import duration
@@ -58,12 +61,12 @@ def _ls(arguments: Arguments) -> int:
     elif rows:
         _print_list(rows)
     elif not is_current:
-        print(f"No task run in {home()} could be read.")
+        print(f"No task run in {where()} could be read.")
         return 1
     elif is_narrowed(arguments):
-        print(f"No task run in {home()} matches. Without filters, 'task-run ls' shows the newest.")
+        print(f"No task run in {where()} matches. Without filters, 'task-run ls' shows the newest.")
     else:
-        print(f"No task runs yet in {home()}. Run a flow: flowstone run FILE.py:flow")
+        print(f"No task runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
     return 0
 
 
@@ -97,6 +100,7 @@ def _inspect(arguments: Arguments) -> int:
                 "task_inputs": inputs_of(store, row),
                 "progress": progress_objects(store, row.id),
                 "result": result_object(store, row),
+                "usage": usage_object(store, row),
                 "states": states_of(store, row),
             }
             print_json(task_run_object(row) | extra)
@@ -119,6 +123,7 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
             ("Time", duration(seconds_between(row.start, row.end))),
             ("Runs", str(row.attempt)),
             ("Tags", ", ".join(row.tags)),
+            *usage_fields(store, row),
         ]
     )
     print_edges(store, row)
@@ -128,6 +133,8 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
 
 
 def _logs(arguments: Arguments) -> int:
+    if arguments.follow:
+        return follow_lines(arguments, TASK_RUN)
     with opened_store() as store:
         row = store.find_task_run(arguments.run)
         show_lines(store, arguments, what=f"task run '{row.name}'", task_run=row.id)

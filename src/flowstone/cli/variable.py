@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import Any
 
+import msgspec
+
 from flowstone.cli.command import Arguments, Command, CommandError
-from flowstone.cli.home import home
+from flowstone.cli.home import where
 from flowstone.cli.moments import iso, local, local_in_full
 from flowstone.cli.options import add_output, count
 from flowstone.cli.output import print_fields, print_json, print_table
 from flowstone.cli.table import Column, Row
 from flowstone.cli.terminal import printable
+from flowstone.client.place import Place, place_of
 from flowstone.core.ids import id_text
+from flowstone.exceptions import FlowstoneError
 from flowstone.homes import writable_home
-from flowstone.store.errors import StoreError
-from flowstone.store.variables import VariableRow, unset_variable, variables
-from flowstone.variables import keep
+from flowstone.settings import load
+from flowstone.store.variables import VariableRow
+from flowstone.variables import packed
 
 _COLUMNS = (
     Column(title="NAME", least=12),
@@ -33,26 +37,30 @@ _COLUMNS = (
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
-    """Give the home; what goes wrong with its variables becomes a `CommandError`."""
-    place = home()
+def _place(*, to_write: bool = False) -> Iterator[Place]:
+    """Give where variables are; what goes wrong with them becomes a `CommandError`."""
+    settings = load(os.environ)
+    if to_write and settings.api.url is None:
+        settings = msgspec.structs.replace(settings, home=writable_home(settings.home))
+    place = place_of(settings)
     try:
-        yield place
-    except (StoreError, ValueError, TypeError) as error:
+        with closing(place):
+            yield place
+    except (FlowstoneError, ValueError, TypeError) as error:
         raise CommandError(str(error)) from error
     except BrokenPipeError:
         raise
     except (OSError, sqlite3.Error) as error:
         message = (
-            f"could not use the variables in {place}: {error}. Check that it can be read and "
+            f"could not use the variables in {place.name}: {error}. Check that it can be read and "
             "written, or set FLOWSTONE_HOME to another directory."
         )
         raise CommandError(message) from error
 
 
 def _ls(arguments: Arguments) -> int:
-    with _home() as place:
-        found = variables(place, limit=arguments.limit)
+    with _place() as place:
+        found = place.variables(limit=arguments.limit)
     if arguments.output == "json":
         print_json([_object(one) for one in found])
     elif found:
@@ -96,9 +104,9 @@ def _inspect(arguments: Arguments) -> int:
 
 def _set(arguments: Arguments) -> int:
     value = _value_of(arguments.value)
-    with _home() as place:
-        made = Path(writable_home(str(place)))
-        kept = keep(made, arguments.name, value, arguments.tags, overwrite=arguments.overwrite)
+    with _place(to_write=True) as place:
+        text, tags = packed(arguments.name, value, arguments.tags)
+        kept = place.set_variable(arguments.name, text, tags=tags, overwrite=arguments.overwrite)
     if kept is None:
         message = f"variable {arguments.name!r} already exists. To replace it, pass --overwrite."
         raise CommandError(message)
@@ -107,22 +115,22 @@ def _set(arguments: Arguments) -> int:
 
 
 def _unset(arguments: Arguments) -> int:
-    with _home() as place:
-        if not unset_variable(place, arguments.name):
-            raise _not_found(arguments.name, place)
+    with _place() as place:
+        if not place.unset_variable(arguments.name):
+            raise _not_found(arguments.name)
     print(f"Deleted variable {printable(arguments.name)}.")
     return 0
 
 
 def _found(name: str) -> VariableRow:
-    with _home() as place:
-        for row in variables(place, name):
+    with _place() as place:
+        for row in place.variables(name):
             return row
-    raise _not_found(name, place)
+    raise _not_found(name)
 
 
-def _not_found(name: str, place: Path) -> CommandError:
-    message = f"there is no variable {name!r} in {place}. 'flowstone variable ls' lists them."
+def _not_found(name: str) -> CommandError:
+    message = f"there is no variable {name!r} in {where()}. 'flowstone variable ls' lists them."
     return CommandError(message)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flowstone.core.context import current
 from flowstone.core.runs import TaskRun
-from flowstone.drive.limits.requests import Request
+from flowstone.core.upstream import Waitable
+from flowstone.drive.limits.requests import Request, warn
 from flowstone.drive.seats import Lowered
+from flowstone.drive.stopper import STOPPER
 from flowstone.drive.waiting import CLOCKS, Clock
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 from flowstone.logging import get_run_logger
@@ -19,6 +22,7 @@ _SOON = 1.0
 """Seconds of waiting that are not worth a line."""
 _RETRY = 1.0
 """Seconds that one of `max_retries` stands for; here nobody asks again, one stands in a queue."""
+_DAY = 86_400.0
 _A_LOOK = 0.02
 """Seconds in which the limiter looks around at least once."""
 
@@ -41,6 +45,8 @@ class Asking:
         max_retries: int | None = None,
         holder: Any = None,
         is_rate: bool = False,
+        lease_duration: float | None = None,
+        fails_without_lease: bool = False,
     ) -> None:
         if occupy < 1:
             message = f"`occupy` is the number of slots to take, 1 or more; got {occupy}."
@@ -48,21 +54,37 @@ class Asking:
         listed = (names,) if names and isinstance(names, str) else tuple(names or ())
         label = _label() if holder is None else str(holder)
         self.request = Request(listed, occupy, is_rate=is_rate, label=label)
+        self.request.lease_seconds = lease_duration and min(max(lease_duration, 1.0), _DAY)
+        self.request.lapsed = self._lose
+        self._context = current.get()
+        self._fails = fails_without_lease
+        self._lost = ""
+        self._began = time.monotonic()
         self._strict = strict
         self._timeout = timeout_seconds
         self._retries = max_retries
         self._limits = PROCESS.limits.limiter
 
-    def ask(self) -> Iterable[float | None]:
-        """Ask; return the times to wait, one after the other, none where there is nothing to."""
+    def ask(self) -> Waitable | None:
+        """Ask; return what tells whether the slots are there at once, None where that is known."""
         with Lowered():
             self._limits.ask(self.request)
+        return self.request.answer
+
+    def longest(self) -> float | None:
+        """Return how many seconds are left to wait, None for no bound."""
+        times = [self._timeout, None if self._retries is None else self._retries * _RETRY]
+        given = [seconds for seconds in times if seconds is not None]
+        passed = time.monotonic() - self._began if self.request.answer is not None else 0.0
+        return max(0.0, min(given) - passed) if given else None
+
+    def times(self) -> Iterable[float | None]:
+        """Return the times to wait, one after the other, none where there is nothing to."""
         if self.request.missing:
             self._say_missing()
         if self.request.is_done:
             return []
-        times = [self._timeout, None if self._retries is None else self._retries * _RETRY]
-        longest = min((time for time in times if time is not None), default=None)
+        longest = self.longest()
         clock = CLOCKS.get() if CLOCKS else None
         if clock is not None and self.request.is_rate:
             return self._turning(clock, math.inf if longest is None else longest)
@@ -106,6 +128,19 @@ class Asking:
         """Free what was had, or wait for it no longer."""
         with Lowered():
             self._limits.release(self.request)
+
+    def check(self) -> None:
+        """Raise where the lease was lost, and that is to count."""
+        if self._lost and self._fails:
+            raise ConcurrencySlotAcquisitionError(self._lost)
+
+    def _lose(self, text: str) -> None:
+        """Note that the lease was lost: the run ends where that is to count, else it is told."""
+        self._lost = text
+        if not self._fails:
+            warn(self._context, text)
+        elif self._context is not None:
+            STOPPER.cancel(self._context, text)
 
     def _say_missing(self) -> None:
         names = ", ".join(map(repr, self.request.missing))

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from flowstone.concurrency.asking import Asking, Names
-from flowstone.drive.limits.requests import Request
+from flowstone.core.upstream import Waitable
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 
 
@@ -17,13 +17,12 @@ async def concurrency(
     occupy: int = 1,
     timeout_seconds: float | None = None,
     max_retries: int | None = None,
-    lease_duration: float = 300,
+    lease_duration: float = 30,
     strict: bool = False,  # noqa: FBT001, FBT002  users give it by position, as they did before
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,  # noqa: FBT001  as above
 ) -> AsyncIterator[None]:
     """Hold `occupy` slots of each of these limits while the body runs; see `.sync`."""
-    del lease_duration, raise_on_lease_renewal_failure
     asking = Asking(
         names,
         occupy,
@@ -31,12 +30,17 @@ async def concurrency(
         timeout_seconds=timeout_seconds,
         max_retries=max_retries,
         holder=holder,
+        lease_duration=lease_duration,
+        fails_without_lease=(
+            strict if raise_on_lease_renewal_failure is None else raise_on_lease_renewal_failure
+        ),
     )
     try:
         await _wait(asking)
         yield
     finally:
         asking.release()
+    asking.check()
 
 
 async def rate_limit(
@@ -54,7 +58,10 @@ async def rate_limit(
 
 
 async def _wait(asking: Asking) -> None:
-    for number, seconds in enumerate(asking.ask()):
+    answer = asking.ask()
+    if answer is not None:
+        await _is_done(answer, asking.longest())
+    for number, seconds in enumerate(asking.times()):
         if number:
             asking.say_queued()
         if await _is_done(asking.request, seconds):
@@ -62,7 +69,7 @@ async def _wait(asking: Asking) -> None:
     asking.conclude()
 
 
-async def _is_done(request: Request, seconds: float | None) -> bool:
+async def _is_done(request: Waitable, seconds: float | None) -> bool:
     """Wait on the loop until a request is done, or for so many seconds; return whether it is."""
     import asyncio
 
@@ -73,7 +80,7 @@ async def _is_done(request: Request, seconds: float | None) -> bool:
         if not gate.done():
             gate.set_result(None)
 
-    def note(_request: Request) -> None:
+    def note(_request: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(open_gate)
 

@@ -18,7 +18,7 @@ def concurrency(
     occupy: int = 1,
     timeout_seconds: float | None = None,
     max_retries: int | None = None,
-    lease_duration: float = 300,
+    lease_duration: float = 30,
     strict: bool = False,  # noqa: FBT001, FBT002  users give it by position, as they did before
     holder: Any = None,
     raise_on_lease_renewal_failure: bool | None = None,  # noqa: FBT001  as above
@@ -28,10 +28,11 @@ def concurrency(
     Raises `AcquireConcurrencySlotTimeoutError` after `timeout_seconds`, and
     `ConcurrencySlotAcquisitionError` where it can never be let in, where `max_retries` seconds did
     not suffice, or where with `strict` a limit does not exist. `holder` is shown by `gcl inspect`.
-    A slot is free when the process dies, however it dies: there is no lease to renew, so
-    `lease_duration` and `raise_on_lease_renewal_failure` have nothing to do.
+    A slot is free when the process dies, however it dies. Where a server gives the slots, it is so
+    after `lease_duration` seconds at most: a lease that is renewed as long as the body runs. Where
+    it could not be renewed in time, the run is told; with `raise_on_lease_renewal_failure`, by
+    default with `strict`, it is cancelled.
     """
-    del lease_duration, raise_on_lease_renewal_failure
     asking = Asking(
         names,
         occupy,
@@ -39,12 +40,17 @@ def concurrency(
         timeout_seconds=timeout_seconds,
         max_retries=max_retries,
         holder=holder,
+        lease_duration=lease_duration,
+        fails_without_lease=(
+            strict if raise_on_lease_renewal_failure is None else raise_on_lease_renewal_failure
+        ),
     )
     try:
         _wait(asking)
         yield
     finally:
         asking.release()
+    asking.check()
 
 
 def rate_limit(
@@ -65,7 +71,10 @@ def rate_limit(
 
 
 def _wait(asking: Asking) -> None:
-    for number, seconds in enumerate(asking.ask()):
+    answer = asking.ask()
+    if answer is not None:
+        wait_all([answer], asking.longest(), current.get())
+    for number, seconds in enumerate(asking.times()):
         if number:
             asking.say_queued()
         if wait_all([cast("Any", asking.request)], seconds, current.get()):

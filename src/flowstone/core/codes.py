@@ -8,6 +8,7 @@ can be read in one way only: values that differ in structure never have the same
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,11 +18,8 @@ pack = msgspec.msgpack.Encoder().encode
 LONGEST = 128
 """The bytes of a code that stands as it is; of a longer one its hash stands instead."""
 _MARK = b"\xc1"
-
-
-def digest(data: Any) -> bytes:
-    """Return the xxh3-128 of bytes, or of anything that lies in memory in one piece."""
-    return xxhash.xxh3_128_digest(data)
+digest: Callable[[Any], bytes] = xxhash.xxh3_128_digest
+"""Gives the xxh3-128 of bytes, or of anything that lies in memory in one piece."""
 
 
 def tagged(letter: str, *codes: bytes) -> bytes:

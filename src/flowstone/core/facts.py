@@ -248,6 +248,19 @@ class ProgressMade(Written, frozen=True, tag=128):
     total: int | None = None
 
 
+class UsageMeasured(Written, frozen=True, tag=130):
+    """What an attempt of a task run used, whose process did nothing else meanwhile.
+
+    `cpu` is seconds of processors, also of processes that the body started and waited for;
+    `memory` the most bytes that the process had, absent where that is not known.
+    """
+
+    run: bytes
+    at: int
+    cpu: float
+    memory: int | None = None
+
+
 Defined = TaskDefined | FlowDefined
 Fact = (
     TaskRunCreated
@@ -267,4 +280,5 @@ Fact = (
     | TransactionNoted
     | TransactionEnded
     | ProgressMade
+    | UsageMeasured
 )

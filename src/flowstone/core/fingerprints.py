@@ -37,6 +37,8 @@ from flowstone.core.reach import assigned_in, imports_in, names_in
 from flowstone.core.sources import codes_in
 from flowstone.exceptions import HashError
 
+Watch = tuple[Callable[[], Any], Any]
+"""How to look at what a fingerprint was made of, and what was there."""
 _MISSING = object()
 _MOST_MARKS = 400
 """Statements of a function, or of a module, by which the line of a change is found."""
@@ -72,7 +74,7 @@ def fingerprint(value: Any) -> Fingerprint:
         known = _KNOWN.get(value)
     except TypeError:  # no weak reference can be made, or no hash
         return _Walk().result(value)
-    if known is None or not all(watch() for watch in known[1]):
+    if known is None or not _is_fresh(known[1]):
         walk, stale = _Walk(), known
         made = walk.result(value), walk.watches
         if stale is not None and _KNOWN.get(value) is stale:
@@ -81,6 +83,13 @@ def fingerprint(value: Any) -> Fingerprint:
         # change what the others see.
         known = _KNOWN.setdefault(value, made)
     return known[0]
+
+
+def _is_fresh(watches: list[Watch]) -> bool:
+    for look, seen in watches:  # noqa: SIM110  a generator costs as much as the looks, at each call
+        if look() is not seen:
+            return False
+    return True
 
 
 def explain(old: Fingerprint, new: Fingerprint) -> list[str]:
@@ -136,7 +145,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self.parts: dict[str, Part] = {}
-        self.watches: list[Callable[[], bool]] = []
+        self.watches: list[Watch] = []
         self._seen: dict[int, Any] = {}
         self._queue: list[Any] = []
 
@@ -176,7 +185,7 @@ class _Walk:
 
     def _add_function(self, function: FunctionType) -> None:
         code = function.__code__
-        self.watches.append(lambda: function.__code__ is code)
+        self.watches.append((functools.partial(getattr, function, "__code__"), code))
         name = entry_name(function)
         if (owner := _owner(function)) is not None:  # other methods are called through `self`
             self._queue.append(owner)
@@ -201,7 +210,7 @@ class _Walk:
             if variable in assigned:
                 continue
             held = _held(cell)
-            self.watches.append(lambda cell=cell, held=held: _held(cell) is held)  # type: ignore[misc]
+            self.watches.append((functools.partial(_held, cell), held))
             if variable != "__class__" and held is not _MISSING:
                 refers += self._refer(held, f"{name}.{variable}", code.co_filename, 0, "variable")
         for imported in (one for each in codes_in(code) for one in imports_in(each)):
@@ -228,7 +237,7 @@ class _Walk:
 
     def _look_up(self, space: dict[str, Any], name: str) -> Any:
         value = space.get(name, _MISSING)
-        self.watches.append(lambda: space.get(name, _MISSING) is value)
+        self.watches.append((functools.partial(space.get, name, _MISSING), value))
         return value
 
     def _refer(self, value: Any, name: str, file: str, line: int, kind: str) -> list[bytes]:
@@ -292,7 +301,7 @@ class _Walk:
         self.parts[name] = part
 
 
-_KNOWN: WeakKeyDictionary[Any, tuple[Fingerprint, list[Callable[[], bool]]]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Any, tuple[Fingerprint, list[Watch]]] = WeakKeyDictionary()
 
 
 def is_plain_data(value: Any) -> bool:

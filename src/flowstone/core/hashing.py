@@ -59,6 +59,16 @@ def encode(value: Any) -> bytes:
         raise HashError("it is nested too deep to be hashed") from None
 
 
+def pack_light(values: dict[str, Any]) -> bytes | None:
+    """Return one code for named values, None where any of them has to be looked into."""
+    if not _LIGHT.issuperset(map(type, values.values())):
+        return None
+    try:
+        return pack(sorted(values.items()))  # by their names, no two of which are the same
+    except (OverflowError, UnicodeEncodeError):
+        return None
+
+
 class Encoder:
     """Gives the codes of values; one object for one value, which it may meet many times."""
 
@@ -305,7 +315,8 @@ def _atom(value: Any) -> bytes:
     try:
         if type(value) is bytes and len(value) > LONGEST:
             return of_buffer("y", value)
-        return short(pack(value))
+        code = pack(value)
+        return code if len(code) <= LONGEST else short(code)
     except OverflowError:
         size = value.bit_length() // 8 + 1
         return short(tagged("i", pack(value.to_bytes(size, "big", signed=True))))

@@ -8,45 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from flowstone.exceptions import HashError
 
-if TYPE_CHECKING:
-    from flowstone.core.fingerprints import Fingerprint
-
 SOURCE = "source"
 """The ingredient that is the code of the task."""
 
 
-class Ingredients:
+class Ingredients(msgspec.Struct, frozen=True):
     """A cache key, or why there is none; and what it was made of, by name.
 
-    An ingredient is a text, the code of a value (`core.codes`), or a fingerprint of code.
+    An ingredient is a text, the code of a value (`core.codes`), a fingerprint of code, or several
+    values by name: as codes, or as they are where they are light.
     """
 
-    __slots__ = ("error", "key", "pieces")
-
-    def __init__(
-        self,
-        key: str | None,
-        pieces: Mapping[str, str | bytes | Fingerprint] | None = None,
-        error: Exception | None = None,
-    ) -> None:
-        self.key = key
-        self.pieces = pieces or {}
-        self.error = error
+    key: str | None
+    pieces: Mapping[str, Any] = {}
+    error: Exception | None = None
 
     def pack(self) -> str:
         """Return the ingredients as a text to keep beside a result."""
-        hashing = import_module("flowstone.core.codes")
-        texts = {
-            name: hashing.digest(piece)[:8].hex() if isinstance(piece, bytes) else piece
-            for name, piece in self.pieces.items()
-        }
+        texts: dict[str, Any] = {}
+        for name, piece in self.pieces.items():
+            if isinstance(piece, dict):
+                texts.update({f"{name}.{inner}": _short(piece[inner]) for inner in piece})
+            else:
+                texts[name] = _short(piece) if isinstance(piece, bytes) else piece
         return msgspec.json.encode(texts).decode()
+
+
+def _short(value: Any) -> str:
+    hashing = import_module("flowstone.core.hashing")
+    code = value if isinstance(value, bytes) else hashing.encode(value)
+    text: str = hashing.digest(code)[:8].hex()
+    return text
 
 
 class Policy(Protocol):

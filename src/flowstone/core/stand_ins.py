@@ -31,6 +31,10 @@ class StandIns(Generic[T]):
         except IndexError:
             return None
 
+    def join(self, one: T) -> None:
+        """Let one that stands in already be this context's own."""
+        self._here.set(one)
+
     @contextmanager
     def standing(self, one: T, *, everywhere: bool = True) -> Iterator[None]:
         """Let it stand in until the end of the `with`: in this context, or `everywhere`.

@@ -40,9 +40,18 @@ class Waitable(Protocol):
 
 
 class Slots(Waitable, Protocol):
-    """Slots of limits, asked for; `error` says why they cannot be had."""
+    """Slots of limits, asked for; `error` says why they cannot be had.
 
-    error: Exception | None
+    `answer` is done when it is known whether they are there at once, None where that is known.
+    """
+
+    @property
+    def error(self) -> Exception | None:
+        """Why they cannot be had."""
+
+    @property
+    def answer(self) -> Waitable | None:
+        """What tells whether they are there at once."""
 
     def waiting_for(self) -> str:
         """Return what is waited for, in words; empty where nothing is."""

@@ -16,6 +16,7 @@ from flowstone.log.writer import LogWriter
 
 _logger = logging.getLogger("flowstone")
 _EACH = 0.1
+_RENEWED_EACH = 10.0
 
 
 def watch(current: Callable[[], LogWriter | None], each: float = _EACH) -> None:
@@ -25,6 +26,7 @@ def watch(current: Callable[[], LogWriter | None], each: float = _EACH) -> None:
     """
     log: LogWriter | None = None
     watcher: Watcher | None = None
+    renewed_at = 0.0
     while True:
         found = current()
         if found is not None and found is not log:
@@ -32,6 +34,9 @@ def watch(current: Callable[[], LogWriter | None], each: float = _EACH) -> None:
             watcher = Watcher(found.directory, found.id, partial(cancel, found))
         if watcher is not None:
             watcher.look()
+        if log is not None and time.monotonic() - renewed_at > _RENEWED_EACH:
+            log.renew()
+            renewed_at = time.monotonic()
         time.sleep(each)
 
 

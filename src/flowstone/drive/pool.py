@@ -131,6 +131,7 @@ class Pool:
         self._items: deque[Job | _Story | None] = deque()  # a queue that can be looked at
         # Who takes a worker out wakes it. A dict, as it gives up its newest key or any in one step.
         self._idle: dict[_Worker, bool] = {}
+        self._woken: deque[None] = deque()  # one entry for each that is on its way to the queue
         self._threads = 0
         self._lent = 0
         self._taken = 0
@@ -164,6 +165,7 @@ class Pool:
         worker = story.worker
         if worker is not None and self._idle.pop(worker, False):
             worker.given = story
+            self._woken.append(None)
             worker.gate.release()
         else:
             self.put(story)
@@ -173,6 +175,7 @@ class Pool:
             worker, _ = self._idle.popitem()
         except KeyError:  # it found something by itself, or somebody else woke it
             return
+        self._woken.append(None)
         worker.gate.release()
 
     def _room(self) -> int:
@@ -301,7 +304,8 @@ class _Worker:
 
     def next(self) -> Job | _Story | None:
         """Wait for something to do: what it is given, else the oldest in the queue."""
-        items, idle = self._pool._items, self._pool._idle  # noqa: SLF001  one thing with the pool
+        pool = self._pool
+        items, idle = pool._items, pool._idle  # noqa: SLF001  one thing with the pool
         while True:
             if items:
                 try:
@@ -313,6 +317,7 @@ class _Worker:
             if items and idle.pop(self, False):
                 continue
             self.gate.acquire()
+            pool._woken.pop()  # noqa: SLF001
             if self.given is not None:
                 given, self.given = self.given, None
                 return given
@@ -327,7 +332,7 @@ class _Worker:
             pool._lent += 1  # noqa: SLF001
         if pool._places is not None:  # noqa: SLF001
             pool._places.release()  # noqa: SLF001
-        if not pool._idle and pool._items:  # noqa: SLF001
+        if pool._items and not pool._idle and not pool._woken:  # noqa: SLF001
             pool._grow(1)  # noqa: SLF001
 
     def take_back(self) -> None:

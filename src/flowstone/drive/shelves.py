@@ -25,7 +25,7 @@ from flowstone.results.keeper import Keeper
 from flowstone.results.kept import Kept
 from flowstone.results.memory import Memory
 from flowstone.results.serializers import serializer_of
-from flowstone.results.storage import Stamp, name_of
+from flowstone.results.storage import name_of
 
 _QUICK = 64 << 10
 """Bytes of a local file that a loop reads itself: a hop to a thread takes longer."""
@@ -122,18 +122,6 @@ def _lock_manager(policy: Any) -> Any:
     return policy.lock_manager
 
 
-class _Atoms(Memory):
-    """Holds values that nobody can change; others are read anew, so that no caller meets another's
-    changes."""
-
-    def put(self, place: str, key: str, kept: Kept, stamp: Stamp) -> None:
-        """Hold a result."""
-        if type(kept.value) in _UNCHANGING:
-            super().put(place, key, kept, stamp)
-        else:
-            self.drop(place, key)
-
-
 class Shelves:
     """The shelves of one home's runs. `storage` and `serializer` are for those that chose none."""
 
@@ -153,7 +141,8 @@ class Shelves:
         self._sync = sync
         self._evictor = evictor
         self._flights = flights_of(os.path.join(home, "results.lock"))
-        self._memory = _Atoms()
+        # As payloads, so that no caller meets another's changes, and each value is of one run.
+        self._memory = Memory(most_each=_QUICK, as_payloads=True)
         self._lock = threading.Lock()
         self._keepers: dict[tuple[Any, ...], tuple[Keeper, Any]] = {}
         self._shelves: WeakKeyDictionary[Any, Shelf] = WeakKeyDictionary()

@@ -6,7 +6,7 @@ flight, and the others wait until that has ended, and look again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from flowstone.core.states import COMPLETED, PENDING, State, StateType
 from flowstone.engine.attempts import fire, settle
 from flowstone.engine.ops import Env, Flight, Ops, Shelf
 from flowstone.engine.replays import Yielded, is_recording, recording_of, values_in
+from flowstone.engine.steps import Done
 from flowstone.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,57 +37,41 @@ class KeptRun:
     `yielded` is what a generator has yielded whose values are to be given again.
     """
 
-    __slots__ = (
-        "_began",
-        "_context",
-        "_env",
-        "_is_locked",
-        "_key",
-        "_made",
-        "_reason",
-        "flight",
-        "hit",
-        "shelf",
-        "yielded",
-    )
+    # What it begins with stands in the class: so making one stores little.
+    hit: Kept | None = None
+    flight: Flight | None = None
+    yielded: Yielded | None = None
+    _is_locked = False
+    _began = 0
+    _made = Ingredients(None)
+    _reason: str | None = None
 
     def __init__(self, context: RunContext, shelf: Shelf, env: Env, key: str | None = None) -> None:
         self.shelf = shelf
-        self.hit: Kept | None = None
-        self.flight: Flight | None = None
-        self.yielded: Yielded | None = None
-        self._is_locked = False
         self._context, self._env = context, env
         self._key = key
-        self._began = 0
-        self._made = Ingredients(None)
-        self._reason: str | None = None
 
-    async def look_up(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        exist: Callable[[], None],
-        ops: Ops,
-    ) -> None:
+    async def look_up(self, ready: Ok, exist: Callable[[], None], ops: Ops) -> KeptRun | Ok:
         """Look for the result of such a call, and wait for one that is under way.
 
         `exist` makes the run known as Pending before it waits.
         """
         context, env = self._context, self._env
-        context.call = args, kwargs
+        context.call = args, kwargs = ready.value
         self._made = made = self._ingredients(context.spec.binding.bind(args, kwargs))
+        self._key = key = made.key
         if made.error is not None:
             self._reason = why_no_key(context.spec.name, made.error)
             env.report.uncached(context, self._reason)
-        self._key = made.key
-        if made.key is not None and self.shelf.refresh:
+        if key is not None and self.shelf.refresh:
             self._reason = "refresh_cache was set."
-        elif made.key is not None:
-            is_found = await self._find(made.key, ops)
-            if not is_found and not context.spec.isgenerator:
-                await self._board(made.key, exist, ops)
+        elif key is not None:
+            if await self._find(key, ops):
+                return self
+            if not context.spec.isgenerator:
+                await self._board(key, exist, ops)
         self._began = env.now()
+        return ready if self.hit is None else self
 
     async def _board(self, key: str, exist: Callable[[], None], ops: Ops) -> None:
         """Get the flight of a key, or what another run finds that has it."""
@@ -161,7 +146,7 @@ class KeptRun:
         if spec.on_running_hooks:
             await fire(spec.on_running_hooks, context, None, ops, env)
         outcome: Outcome = Ok(hit.value)
-        if is_recording(hit.value):
+        if type(hit.value) is dict and is_recording(hit.value):
             values, returned = values_in(hit.value)
             outcome = await ops.replay(context, values, returned) if ops.yields else Ok(values)
             if isinstance(outcome, Err):
@@ -172,6 +157,8 @@ class KeptRun:
         env.report.ended(context)
         if spec.on_completion_hooks:
             await fire(spec.on_completion_hooks, context, hit.value, ops, env)
+        self.hit = None  # who asks where a value came from asks whether anybody else holds it
+        del self._context  # else the two hold each other, and what the run was called with
         return outcome
 
     async def keep(self, value: Any, ops: Ops) -> None:
@@ -183,19 +170,21 @@ class KeptRun:
                 value = recording_of(value)
             if value is None:
                 return
-        transaction = self._context.transaction
-        if transaction is None:
-            await self._keep(value, ops)
-        else:
-            transaction.stage_result(partial(self._keep, value))
+        transaction, seconds = self._context.transaction, self._seconds
+        if transaction is not None:
+            transaction.stage_result(partial(self._keep, value, seconds))
+            self.release()
+            return
+        await self._keep(value, seconds, ops)
         self.release()
+        del self._context  # see `deliver`
 
     async def keep_end(self, state: State | None, error: BaseException | None, ops: Ops) -> None:
         """Keep the data of the state that the body asked for, or what it raised."""
         if state is not None and state.is_completed() and not self._context.spec.isgenerator:
             await self.keep(state.data, ops)
         elif (state is None or state.type is StateType.FAILED) and error is not None:
-            await self._save(str(self._context.run.id), error, ops)
+            await self._save(str(self._context.run.id), error, self._seconds, ops)
         self.release()
 
     def release(self) -> None:
@@ -203,9 +192,16 @@ class KeptRun:
         flight, self.flight = self.flight, None
         if flight is not None:
             if self._is_locked:
-                self._is_locked = False
-                self.shelf.lock_manager.release_lock(self._key, str(self._context.run.id))
+                self._unlock()
             flight.end()
+
+    def _unlock(self) -> None:
+        """Free the lock of the key; where that cannot be, the result counts all the same."""
+        self._is_locked = False
+        try:
+            self.shelf.lock_manager.release_lock(self._key, str(self._context.run.id))
+        except Exception as error:  # noqa: BLE001  lock managers may be a user's
+            self._env.report.warned(self._context, f"The lock of its key was not freed: {error}")
 
     def attempt_begins(self) -> None:
         """Note that a generator begins, maybe anew."""
@@ -225,27 +221,33 @@ class KeptRun:
             self._env.report.warned(self._context, f"{self._reason}. It is computed again.")
         elif isinstance(found.value, str):
             self._reason = found.value
-        elif is_recording(found.value.value) or not self._is_replayed:
+        elif not self._is_replayed or is_recording(found.value.value):
             self.hit = found.value
         return self.hit is not None
 
-    async def _keep(self, value: Any, ops: Ops) -> None:
+    @property
+    def _seconds(self) -> float:
+        """What the body has taken up to now; waits for an identical call left out."""
+        now = self._env.now()
+        running: float = self._context.run.running_since(now)
+        return min(running, (now - self._began) / 1e9)
+
+    async def _keep(self, value: Any, seconds: float, ops: Ops) -> None:
         run, spec = self._context.run, self._context.spec
         key = self._key
         if key is None and spec.keeping.by_id:
             key = str(run.id)
         if key is not None:
-            is_kept = await self._save(key, value, ops)
+            is_kept = await self._save(key, value, seconds, ops)
             if is_kept and isinstance(run, FlowRun) and (around := self._around) is not None:
                 around.ended_flows.setdefault(self._call, []).append(key)
         elif self._reason is not None:
             self._note(self._env.now(), None, seconds=0.0)
 
-    async def _save(self, key: str, value: Any, ops: Ops) -> bool:
+    async def _save(self, key: str, value: Any, seconds: float, ops: Ops) -> bool:
         """Keep a value or an exception; return whether that was possible."""
         context, env, shelf = self._context, self._env, self.shelf
         now = env.now()
-        seconds = min(context.run.running_since(now), (now - self._began) / 1e9)
         note = self._made.pack() if self._made.key is not None else ""
         saved = await ops.save(shelf, key, value, (now, note, seconds, context.spec.name))
         if isinstance(saved, Err):
@@ -276,22 +278,18 @@ class KeptRun:
         return key_of(policy, context, parameters, None if flow is None else flow.run.parameters)
 
 
-async def look_up(
+def look_up(
     context: RunContext, ready: Ok, exist: Callable[[], None], ops: Ops, env: Env
-) -> KeptRun | Outcome:
-    """Return the `KeptRun` that found the result of a task run, or else what is `ready` to run.
+) -> Awaitable[KeptRun | Outcome]:
+    """Give the `KeptRun` that found the result of a task run, or else what is `ready` to run.
 
     An error where that is not possible. `exist` makes the run known as Pending before it waits.
     """
     try:
         kept = shelve(context, env)
     except ConfigurationError as error:
-        return Err(error, error.__traceback__)
-    if kept is None:
-        return ready
-    args, kwargs = ready.value
-    await kept.look_up(args, kwargs, exist, ops)
-    return ready if kept.hit is None else kept
+        return Done(Err(error, error.__traceback__))
+    return Done(ready) if kept is None else kept.look_up(ready, exist, ops)
 
 
 def shelve(context: RunContext, env: Env, key: str | None = None) -> KeptRun | None:

@@ -83,7 +83,12 @@ class Watch(Protocol):
 
 
 class Limits(Protocol):
-    """What says how many runs of a tag may run at once."""
+    """What says how many runs of a tag may run at once.
+
+    `gives_places` tells that runs without tags are to ask too: there are only so many places.
+    """
+
+    gives_places: bool
 
     def holding(self, tags: Sequence[str], label: str) -> Slots | None:
         """Ask for a slot of each limit that these tags have; None where they have none.

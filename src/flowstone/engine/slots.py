@@ -15,13 +15,16 @@ def ask_for_slots(context: RunContext, env: Env) -> Slots | None:
     Whoever runs the body gives them back when that has ended.
     """
     run = context.run
-    context.slots = env.limits.holding(run.tags, f"task run {run.name}") if run.tags else None
+    asks = run.tags or env.limits.gives_places
+    context.slots = env.limits.holding(run.tags, f"task run {run.name}") if asks else None
     return context.slots
 
 
 async def wait_for_slots(context: RunContext, slots: Slots, ops: Ops, env: Env) -> Err | None:
     """Wait for them, as a run that says what it waits for; return why they cannot be had."""
     run = context.run
+    if slots.answer is not None:
+        await ops.wait(context, [slots.answer])
     if not slots.is_done:
         env.log.append(run.enter(PENDING, env.now(), None, f"Queued: {slots.waiting_for()}"))
         await ops.wait(context, [slots])

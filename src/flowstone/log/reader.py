@@ -58,7 +58,7 @@ def read(fd: int, at: int, seed: int, *, free: bool, size: int = CHUNK) -> Readi
             damage = Damage(at, following - at, found.tail or "zeros where a record was expected")
             return Reading([], [damage], following, ended=False)
         whole = False
-    reading = _decode_all(found)
+    reading = decoded(found)
     if whole and reading.next == at < found.stop and reading.blocked is None:
         return read(fd, at, seed, free=free, size=4 * size)  # pieces of one long record
     # Zeros in a segment that is written to are space; in a free one a frame may follow them.
@@ -90,7 +90,8 @@ class _Pieces(msgspec.Struct):
     first: int = 0
 
 
-def _decode_all(found: Scan) -> Reading:
+def decoded(found: Scan) -> Reading:
+    """Return the records of the frames that a scan found."""
     records: list[tuple[int, Record]] = []
     damages = list(found.damages)
     pieces = _Pieces([])

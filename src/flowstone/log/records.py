@@ -26,6 +26,7 @@ from flowstone.core.facts import (
     TaskRunNamed,
     TransactionEnded,
     TransactionNoted,
+    UsageMeasured,
     Written,
 )
 
@@ -103,4 +104,5 @@ Record = (
     | TransactionNoted
     | TransactionEnded
     | ProgressMade
+    | UsageMeasured
 )

@@ -84,9 +84,14 @@ class MappedSegment:
 
     def end(self, last: bytes) -> None:
         """Write the last frame; nothing can be written after it. The lock is kept."""
-        end = self._seal(self._map)
+        end = self.seal()
         os.pwrite(self._fd, last, end)
         self.size = end + len(last)
+
+    def seal(self) -> int:
+        """Let nothing be written any more; return how long it is. The lock is kept."""
+        self.size = self._seal(self._map)
+        return self.size
 
     def sync(self) -> None:
         """Bring what was written to the disk. Raises `OSError`; then it may be lost."""
@@ -178,8 +183,14 @@ class PlainSegment:
         """Write the last frame; nothing can be written after it. The lock is kept."""
         with self._lock:
             if self.write is not _full:
-                self.write = _full
+                self.seal()
                 self._write_whole(last)
+
+    def seal(self) -> int:
+        """Let nothing be written any more; return how long it is. The lock is kept."""
+        with self._lock:
+            self.write = _full
+            return self.size
 
     def sync(self) -> None:
         """Bring what was written to the disk. Raises `OSError`; then it may be lost."""

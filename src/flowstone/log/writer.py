@@ -49,7 +49,8 @@ class LogWriter:
 
     `sync` is `none` (survives the death of the process), `interval` (brought to the disk every
     200 ms) or `always` (with every record: survives power loss too). `begun` is called when the
-    first segment is there.
+    first segment is there. `destination` is the server that the log is meant for, None for the
+    home's own database.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class LogWriter:
         backlog_bytes: int = 64 << 20,
         now: Callable[[], int] = time.time_ns,
         begun: Callable[[], object] = bool,
+        destination: str | None = None,
     ) -> None:
         self.directory = directory
         self.id = log_id
@@ -78,6 +80,7 @@ class LogWriter:
         self._numbers: dict[Defined, int] = {}
         self._definitions: list[Defined] = []
         self._begun = begun
+        self._destination = destination
         self._open: dict[bytes, Carried] = {}
         self._lock = RLock()
         self._busy = False
@@ -85,6 +88,7 @@ class LogWriter:
         self._refusal: str | None = None
         self._abandoned = False
         self._unsynced = False
+        self._is_leased = False
         self._put: Callable[[bytes], object] = _refuse
 
     def define(self, definition: Defined) -> int:
@@ -159,13 +163,24 @@ class LogWriter:
         """
         if self._abandoned:
             return
-        if self._segment is not None and not self._segment.is_held:
-            with self._lock:
+        with self._lock:
+            segment = self._segment
+            if segment is not None and not segment.is_held:
                 self._put = _refuse
+                self._base += segment.seal()  # what follows lies behind all that it holds
                 self._segment = None
         if len(self._backlog):
             self._retry_at = 0.0
             self._append_slowly(None, is_line=False)
+
+    def renew(self) -> None:
+        """Give a sign of life where no lock can: by the time at which the segment was changed."""
+        segment = self._segment
+        if self._is_leased and segment is not None and self._open:
+            try:
+                os.utime(segment.path)
+            except OSError as error:
+                _logger.debug("The lease of %s could not be renewed: %s", segment.path, error)
 
     def abandon(self) -> None:
         """Write nothing any more: this process is a forked child, and the log is its parent's."""
@@ -263,6 +278,7 @@ class LogWriter:
             if old is not None:
                 self._end(old, number)
             judged = "lock" if locked and is_local else "lease"
+            self._is_leased = judged == "lease"
             return self._frame(_encode(self._header(number, self._base, judged)))
 
         segment.begin(header)
@@ -294,7 +310,7 @@ class LogWriter:
         except OSError as error:
             # Without this record the segment is read to its end once it is free: nothing is lost.
             _logger.debug("Segment %s has no last record: %s", old.path, error)
-        self._base += old.size or old.limit * 2
+        self._base += old.size
 
     def _repeat_what_is_open(self, segment: MappedSegment | PlainSegment) -> None:
         facts: list[Any] = list(self._definitions)
@@ -324,7 +340,7 @@ class LogWriter:
             os.uname().nodename,
             ".".join(map(str, sys.version_info[:3])),
             self._version,
-            None,
+            self._destination,
             judged,
         )
 

@@ -27,7 +27,9 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES = 3
 _JOINED = 1 << 16
 """Bytes up to which joining the parts costs less than a second write."""
+_ONE_READ = 16 << 10
 _HUGE = 4 << 20
+_NO_FILE = "{!r} in {} is no file; remove it, or use others"
 _ABANDONED = 86400.0
 """Seconds after which an unfinished file is removed where the file system has no locks."""
 
@@ -44,8 +46,10 @@ class Directory:
         self._sync = sync
         self._is_begun = False
 
-    def read(self, name: str, most: int | None = None) -> tuple[Buffer, Stamp] | None:
-        """Return what is under a name, and its stamp."""
+    def read(
+        self, name: str, most: int | None = None, *, stamped: bool = False
+    ) -> tuple[Buffer, Stamp] | None:
+        """Return what is under a name, and its stamp where that is asked for."""
         if not self._is_begun:
             self._begin()
         try:
@@ -55,9 +59,14 @@ class Directory:
         except OSError as error:
             raise self._failed("read", name, error) from error
         try:
+            if not stamped:  # most results take one read, and no look at their size
+                data = os.read(fd, most or _ONE_READ)
+                if data and (most or len(data) < _ONE_READ):
+                    return data, ()
+                os.lseek(fd, 0, os.SEEK_SET)
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
-                raise StorageError(f"{name!r} in {self.place} is no file; remove it, or use others")
+                raise StorageError(_NO_FILE.format(name, self.place))
             wanted = found.st_size if most is None else min(most, found.st_size)
             return _read_all(fd, wanted), _stamp(found)
         except OSError as error:
@@ -170,6 +179,8 @@ class Directory:
     def _failed(self, verb: str, name: str, error: OSError) -> StorageError:
         if isinstance(error, StorageError):
             return error
+        if error.errno in {errno.EISDIR, errno.ESPIPE}:
+            return StorageError(_NO_FILE.format(name, self.place))
         if error.errno == errno.ELOOP:
             return OutsideStorage(f"{name!r} in {self.place} is a symbolic link; remove it")
         return StorageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from flowstone.results.records import (
     verify,
 )
 from flowstone.results.serializers import PickleSerializer, Serializer, restored, written
-from flowstone.results.storage import Stamp, Storage, name_of
+from flowstone.results.storage import Entry, Stamp, Storage, name_of
 from flowstone.version import __version__
 
 if TYPE_CHECKING:
@@ -86,25 +86,28 @@ class Keeper:
         `now` is in nanoseconds since 1970. Raises `UnreadableResult` for what is cut, damaged,
         foreign or cannot be read here, and `StorageError` where the storage does not answer.
         """
-        name = name_of(key)
-        if self._memory is not None:
-            held = self._remembered(key, name)
-            if held is not None:
-                return None if held.header.is_expired(now) else held
-        found = self.keys.read(name)
-        if found is None:
-            return None
+        name, memory = name_of(key), self._memory
         try:
+            if memory is not None:
+                held = self._remembered(key, name, memory)
+                if held is not None:
+                    return None if held.header.is_expired(now) else held
+                if not memory.wants(self.keys.place, key):
+                    memory = None
+            found = self.keys.read(name, stamped=memory is not None)
+            if found is None:
+                return None
             header, payload = unpack(found[0])
             if header.is_expired(now):
                 return None
-            kept = self._read(key, header, payload)
+            payload = self._payload(key, header, payload)
+            kept = Kept(self._value(header, payload), header)
         except UnreadableResult as error:
             raise UnreadableResult(
                 f"What is kept under {key!r} in {self.keys.place} cannot be used: {error}"
             ) from error.__cause__
-        if self._memory is not None:
-            self._memory.put(self.keys.place, key, kept, found[1])
+        if memory is not None:
+            self._remember(key, kept, [payload], found[1], memory)
         return kept
 
     def save(
@@ -146,8 +149,8 @@ class Keeper:
         if self._memory is not None:
             self._memory.drop(self.keys.place, key)
         stamp = self._write(name, header, payload)
-        if self._memory is not None:
-            self._memory.put(self.keys.place, key, Kept(value, header), stamp)
+        if self._memory is not None and self._memory.wants(self.keys.place, key):
+            self._remember(key, Kept(value, header), payload, stamp, self._memory)
         if self._evictor is not None:
             self._evictor.kept(self, header.size)
         return header.size
@@ -187,9 +190,15 @@ class Keeper:
             self.storage.delete(header.payload)
         return was_there
 
-    def entries(self) -> Iterator[Found]:
-        """Give every record, also those that cannot be read; reads no payload."""
-        for entry in self.keys.entries():
+    def entries(self, *, newest_first: bool = False) -> Iterator[Found]:
+        """Give every record, also those that cannot be read; reads no payload.
+
+        With `newest_first` all names are listed before the first record is read.
+        """
+        listed: Iterable[Entry] = self.keys.entries()
+        if newest_first:
+            listed = sorted(listed, key=lambda entry: -entry.written)
+        for entry in listed:
             try:
                 header = self._header(entry.name)
             except UnreadableResult as error:
@@ -206,27 +215,47 @@ class Keeper:
         """Return what reads this record. Raises `UnreadableResult` where it is not here."""
         return restored(header.serializer, header.options, self.serializer)
 
-    def _remembered(self, key: str, name: str) -> Kept | None:
-        assert self._memory is not None
-        held = self._memory.get(self.keys.place, key)
-        if held is None:
-            return None
-        kept, stamp = held
-        if stamp and self.keys.stamp(name) != stamp:
-            self._memory.drop(self.keys.place, key)
-            return None
-        return kept
+    def _remember(
+        self, key: str, kept: Kept, payload: list[Buffer], stamp: Stamp, memory: Memory
+    ) -> None:
+        if memory.has_room(kept.header):
+            held = b"".join(payload) if memory.as_payloads else kept.value
+            memory.put(self.keys.place, key, (held, kept.header, stamp))
 
-    def _read(self, key: str, header: Header, payload: memoryview) -> Kept:
+    def _remembered(self, key: str, name: str, memory: Memory) -> Kept | None:
+        found = memory.get(self.keys.place, key)
+        if found is None:
+            return None
+        held, header, stamp = found
+        if stamp and self.keys.stamp(name) != stamp:
+            memory.drop(self.keys.place, key)
+            return None
+        return Kept(self._value(header, held) if memory.as_payloads else held, header)
+
+    def _payload(self, key: str, header: Header, payload: Buffer) -> Buffer:
+        """Return the payload of a record, `payload` or another file, if it is whole."""
         if header.key != key:
             raise UnreadableResult(f"it is the result of another key, {header.key!r}")
         if header.payload is not None:
             found = self.storage.read(header.payload)
             if found is None:
                 raise UnreadableResult(f"its payload {header.payload!r} is gone")
-            payload = memoryview(found[0])
+            payload = found[0]
         verify(header, payload)
-        return Kept(_value(self.serializer_of(header), payload), header)
+        return payload
+
+    def _value(self, header: Header, payload: Buffer) -> Any:
+        serializer = self.serializer_of(header)
+        try:
+            blob: Any = payload if serializer.reads_views else bytes(payload)
+            return serializer.loads(blob)
+        except UnreadableResult:
+            raise
+        except Exception as error:  # whatever the bytes and the classes behind them make of it
+            raise UnreadableResult(
+                f"the serializer {serializer.type!r} cannot read it here: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _write(self, name: str, header: Header, payload: list[Buffer]) -> Stamp:
         if header.payload is None:
@@ -259,16 +288,3 @@ class Keeper:
             chosen: Serializer | None = frames.chosen_for(value)
             return chosen or self.serializer
         return self.serializer
-
-
-def _value(serializer: Serializer, payload: memoryview) -> Any:
-    try:
-        blob: Any = payload if serializer.reads_views else payload.tobytes()
-        return serializer.loads(blob)
-    except UnreadableResult:
-        raise
-    except Exception as error:  # whatever the bytes and the classes behind them make of it
-        raise UnreadableResult(
-            f"the serializer {serializer.type!r} cannot read it here: "
-            f"{type(error).__name__}: {error}"
-        ) from error

@@ -9,7 +9,7 @@ import msgspec
 from flowstone.results.records import Header
 
 
-class Kept(msgspec.Struct, frozen=True):
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """A value from a storage, and its header."""
 
     value: Any

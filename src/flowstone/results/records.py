@@ -23,6 +23,7 @@ from flowstone.results.files import FileFacts
 FIRST_READ = 4096
 """Bytes that hold all of most headers."""
 FOREIGN = "it is no result's file"
+_SMALL = 16 << 10
 _FAMILY = b"\x89FLWRES"
 _MAGIC = _FAMILY + b"\x01"
 _prefix = struct.Struct("<8sIIQ")
@@ -30,7 +31,7 @@ SHORTEST = _prefix.size
 """Bytes without which nothing can be a result's file."""
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """What is known of a result without its payload.
 
     Times are nanoseconds since 1970 (UTC). `seconds` is what the call took that made it;
@@ -71,25 +72,26 @@ def pack(header: Header) -> bytes:
     return _prefix.pack(_MAGIC, length, start, checksum_of(data)) + data
 
 
-def unpack(data: Buffer) -> tuple[Header, memoryview]:
+def unpack(data: Buffer) -> tuple[Header, Buffer]:
     """Return the header and what follows it; raises `UnreadableResult` with the reason."""
-    if len(data) < _prefix.size:
+    if len(data) < SHORTEST:
         raise UnreadableResult(
             _shown_as_foreign(bytes(data[:8])) or f"only {len(data)} bytes are left"
         )
     magic, length, start, checksum = _prefix.unpack_from(data)
     if magic != _MAGIC:
         raise UnreadableResult(_shown_as_foreign(magic) or "a newer Flowstone wrote it")
-    view = memoryview(data)
     if len(data) < start:
         raise UnreadableResult("the file is cut short")
-    end = _prefix.size + length
-    if start != end + padding(end) or checksum_of(view[_prefix.size : start]) != checksum:
+    end = SHORTEST + length
+    if start != end + padding(end) or checksum_of(data[SHORTEST:start]) != checksum:
         raise UnreadableResult("the checksum of its header is wrong")
     try:
-        return _decode(view[_prefix.size : end]), view[start:]
+        header = _decode(data[SHORTEST:end])
     except msgspec.DecodeError as error:
         raise UnreadableResult(f"its header cannot be read: {error}") from error
+    # A few bytes are copied sooner than they are looked at from a distance.
+    return header, data[start:] if len(data) <= _SMALL else memoryview(data)[start:]
 
 
 def checksum_of_all(parts: Sequence[Buffer]) -> int:

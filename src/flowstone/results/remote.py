@@ -25,8 +25,11 @@ class Remote:
         self._settings = dict(settings or {})
         self._opened: tuple[int, Any, str] | None = None
 
-    def read(self, name: str, most: int | None = None) -> tuple[Buffer, Stamp] | None:
+    def read(
+        self, name: str, most: int | None = None, *, stamped: bool = False
+    ) -> tuple[Buffer, Stamp] | None:
         """Return what is under a name; a stamp would be another request."""
+        del stamped
         system, path = self._find(name)
         try:
             data = _read(system, path, most)

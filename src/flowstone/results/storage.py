@@ -35,8 +35,13 @@ class Storage(Protocol):
     place: str
     """Where it is, for messages: a directory or a URL."""
 
-    def read(self, name: str, most: int | None = None) -> tuple[Buffer, Stamp] | None:
-        """Return what is under a name (its first `most` bytes), and the stamp of that writing."""
+    def read(
+        self, name: str, most: int | None = None, *, stamped: bool = False
+    ) -> tuple[Buffer, Stamp] | None:
+        """Return what is under a name (its first `most` bytes), and the stamp of that writing.
+
+        The stamp is empty where it is not asked for by `stamped`.
+        """
 
     def write(self, name: str, parts: Sequence[Buffer]) -> Stamp:
         """Put the joined parts under a name, whole or not at all."""

@@ -37,8 +37,8 @@ def unpacked_error(blob: Buffer) -> BaseException:
 def no_way(what: str, error: BaseException) -> SerializationError:
     """Return the error of a value that cannot go to another process."""
     return SerializationError(
-        f"{what} cannot go to another process: {error_text(error)}. Tasks of a process pool take "
-        "and return what can be pickled."
+        f"{what} cannot go to another process: {error_text(error)}. Tasks that run in other "
+        "processes take and return what can be pickled."
     )
 
 

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, copy_context
-from copy import copy
 from itertools import count
 from typing import Any
 
@@ -20,9 +19,8 @@ import msgspec
 
 from flowstone.core.context import NO_INPUTS, RunContext, get_current, tags_around
 from flowstone.core.declared import DeclaredTask
-from flowstone.core.keeping import AS_USUAL
-from flowstone.core.outcome import Err, Ok, Outcome
-from flowstone.core.policy import NO_RETRIES
+from flowstone.core.facts import UsageMeasured
+from flowstone.core.outcome import Err, Outcome
 from flowstone.core.stopping import STOPS, Interrupted, check_stops
 from flowstone.drive.pool import Pool
 from flowstone.drive.run_logger import log_for
@@ -31,11 +29,20 @@ from flowstone.engine.inputs import Inputs, known_inputs, merged
 from flowstone.engine.ops import Env
 from flowstone.exceptions import WorkerDied
 from flowstone.results.buffers import Buffer
-from flowstone.runners.channel import Message
-from flowstone.runners.failures import no_way, unpacked_error
-from flowstone.runners.pickles import packed, unpacked
-from flowstone.runners.remote import CALL, INTERRUPTED, RETURNED, Call, sent_flow, sent_run
+from flowstone.runners.failures import no_way
+from flowstone.runners.pickles import packed
+from flowstone.runners.remote import (
+    CALL,
+    Call,
+    came_to,
+    interrupted,
+    packed_call,
+    sent_flow,
+    sent_run,
+    task_alone,
+)
 from flowstone.runners.submitted import TaskFuture
+from flowstone.runners.usage import Usage
 from flowstone.runners.workers import RemoteReach, Worker, rest, rested
 
 _NUMBERS = count(1)
@@ -43,6 +50,7 @@ _NUMBERS = count(1)
 _MOST_KNOWN = 1000
 """Things that are remembered at once: of tasks that are made anew for each submission, a few."""
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Usage).decode
 
 
 class _Known:
@@ -89,6 +97,7 @@ class Processes:
         self._lock = threading.Lock()
         self._is_closed = False
         self._ops: _Away | None = None
+        self._env: Env | None = None
 
     def submit(
         self,
@@ -104,6 +113,7 @@ class Processes:
         if outer is not None and outer.flow is not None and outer.flow.origins:
             known = known_inputs(outer.flow, spec.binding, args, kwargs, wait_for)
             inputs = merged(inputs, known)
+        self._env = env
         call = (spec, args, kwargs, wait_for, self._ops_now(), env, copy_context(), inputs)
         future = TaskFuture(call, outer.flow if outer is not None else None)
         if inputs:
@@ -156,6 +166,14 @@ class Processes:
             # Of two threads that come here at once, one packs for nothing.
             known = self._known.setdefault(id(thing), _Known(thing, pack()))
         return known
+
+    def note(self, context: RunContext, used: bytes) -> None:
+        """Record what a body used."""
+        usage = _decode(used)
+        env = self._env
+        if env is not None and usage.cpu is not None:
+            key = context.run.key
+            env.log.append(UsageMeasured(key, env.now(), usage.cpu, usage.memory))
 
     def variables(self) -> bytes:
         """Return the context variables that go along, and their values here."""
@@ -223,7 +241,7 @@ class _Away(Suspending):
         reach: RemoteReach | None = None
         try:
             told = [self._task(context.spec), *self._surroundings(context)]
-            body = _arguments(context, args, kwargs)
+            body = packed_call(context, args, kwargs)
             call = self._call(context, *(one.number if one is not None else 0 for one in told))
             worker = self._processes.take()
             workers.append(worker)
@@ -234,13 +252,15 @@ class _Away(Suspending):
             for one in told:
                 if one is not None:
                     worker.tell(one.number, one.body)
-            return _outcome(worker.ask(CALL, call, body))
+            answer = worker.ask(CALL, call, body)
+            self._processes.note(context, answer.head)
+            return came_to(answer.kind, answer.body)
         except WorkerDied:
             if worker is None or not worker.is_left:
                 raise
-            return _interrupted(context)
+            return interrupted(context)
         except Interrupted:
-            return _interrupted(context)
+            return interrupted(context)
         except Exception as error:  # noqa: BLE001  what cannot be pickled, or understood here
             return Err(error, error.__traceback__)
         finally:
@@ -252,7 +272,7 @@ class _Away(Suspending):
 
     def _task(self, spec: Any) -> _Known:
         try:
-            return self._processes.known(spec, lambda: _task_alone(spec))
+            return self._processes.known(spec, lambda: task_alone(spec))
         except Exception as error:
             raise no_way(f"Task {spec.name!r}", error) from error
 
@@ -280,45 +300,3 @@ class _Away(Suspending):
                 self._processes.variables() if self._processes._variables else b"",  # noqa: SLF001  one thing with them
             )
         )
-
-
-def _task_alone(spec: Any) -> list[Buffer]:
-    """Return a task as bytes; without hooks and the like, where those cannot be pickled."""
-    try:
-        return packed(spec)
-    except Exception:  # noqa: BLE001  where the function itself is to blame, the next try says so
-        alone = copy(spec)
-        hooks: dict[str, Any] = {name: [] for name in vars(spec) if name.endswith("_hooks")}
-        vars(alone).update(hooks, _options={}, keeping=AS_USUAL, policy=NO_RETRIES, run_name=None)
-        return packed(alone)
-
-
-def _arguments(context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
-    try:
-        return packed((args, kwargs))
-    except Exception as error:
-        for name, value in context.spec.binding.named(args, kwargs):
-            try:
-                packed(value)
-            except Exception as its_own:
-                what = f"Argument {name!r} of task {context.spec.name!r}"
-                raise no_way(what, its_own) from its_own
-        raise no_way(f"What task {context.spec.name!r} is called with", error) from error
-
-
-def _outcome(message: Message) -> Outcome:
-    """Return what a body came to. Raises what is no `Exception`, as a body here would."""
-    if message.kind == RETURNED:
-        return Ok(unpacked(message.body))
-    error = unpacked_error(message.body)
-    if message.kind == INTERRUPTED:
-        return Err(Interrupted(), error.__traceback__)
-    if isinstance(error, Exception):
-        return Err(error, error.__traceback__)
-    raise error
-
-
-def _interrupted(context: RunContext) -> Err:
-    if not context.is_stopped:
-        raise Interrupted
-    return Err(Interrupted())

@@ -7,7 +7,9 @@ the runs that it begins, it records itself, in a log of its own: facts of one ru
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from copy import copy
 from types import TracebackType
 from typing import Any
 
@@ -27,8 +29,10 @@ from flowstone.drive.waiting import wait_all
 from flowstone.engine.ending import withdraw_all
 from flowstone.engine.ops import Env
 from flowstone.results.buffers import Buffer
-from flowstone.runners.failures import no_way, packed_error
+from flowstone.runners.failures import no_way, packed_error, unpacked_error
+from flowstone.runners.landing import Piece
 from flowstone.runners.pickles import packed, unpacked
+from flowstone.runners.usage import Usage
 
 KNOWN, CALL, FORGET, READY, BROKEN, RETURNED, RAISED, INTERRUPTED = range(1, 9)
 """The kinds of messages: to the other process, and home."""
@@ -77,6 +81,36 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
     tags: tuple[str, ...]
     inputs: dict[str, tuple[Input, ...]]
     variables: bytes
+
+
+class Errand(msgspec.Struct, frozen=True, array_like=True):
+    """A call for a cluster, which has been told nothing before.
+
+    `log` and `directory` are those of the process that submitted it; settings, flow run and task
+    are packed; `label` is what the result is called in messages.
+    """
+
+    log: bytes
+    directory: str
+    settings: bytes
+    flow: bytes
+    task: bytes
+    call: Call
+    label: str
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True):
+    """What comes home of a call; its result or error stands beside it.
+
+    `is_state` tells that the result says how the run ended. `pieces` are those of the log there
+    that nobody has here.
+    """
+
+    kind: int
+    is_state: bool
+    is_none: bool
+    usage: Usage
+    pieces: list[Piece]
 
 
 class Around(msgspec.Struct, frozen=True, array_like=True):
@@ -211,6 +245,50 @@ def _fill(run: Any, sent: RunSent) -> None:
     run._created, run._started, run._at = sent.created, sent.started, sent.at  # noqa: SLF001
 
 
+def task_alone(spec: Any) -> list[Buffer]:
+    """Return a task as bytes; without hooks and the like, where those cannot be pickled."""
+    try:
+        return packed(spec)
+    except Exception:  # noqa: BLE001  where the function itself is to blame, the next try says so
+        alone = copy(spec)
+        hooks: dict[str, Any] = {name: [] for name in vars(spec) if name.endswith("_hooks")}
+        vars(alone).update(hooks, _options={}, keeping=AS_USUAL, policy=NO_RETRIES, run_name=None)
+        return packed(alone)
+
+
+def packed_call(context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Buffer]:
+    """Return what a body is called with as bytes. Raises `SerializationError`, which says what."""
+    try:
+        return packed((args, kwargs))
+    except Exception as error:
+        for name, value in context.spec.binding.named(args, kwargs):
+            try:
+                packed(value)
+            except Exception as its_own:
+                what = f"Argument {name!r} of task {context.spec.name!r}"
+                raise no_way(what, its_own) from its_own
+        raise no_way(f"What task {context.spec.name!r} is called with", error) from error
+
+
+def came_to(kind: int, body: Buffer) -> Outcome:
+    """Return what a body came to. Raises what is no `Exception`, as a body here would."""
+    if kind == RETURNED:
+        return Ok(unpacked(body))
+    error = unpacked_error(body)
+    if kind == INTERRUPTED:
+        return Err(Interrupted(), error.__traceback__)
+    if isinstance(error, Exception):
+        return Err(error, error.__traceback__)
+    raise error
+
+
+def interrupted(context: RunContext) -> Err:
+    """Return what a body came to that its run ended from here; raise where a run around it did."""
+    if not context.is_stopped:
+        raise Interrupted
+    return Err(Interrupted())
+
+
 def sent_around(context: RunContext | None, tags: tuple[str, ...]) -> bytes:
     """Return what another process needs to call a function in a run."""
     flow = context.flow if context is not None else None
@@ -237,8 +315,14 @@ def around_there(sent: bytes, process: int) -> tuple[RunContext | None, tuple[st
     return flow, around.tags
 
 
-def perform(call: Call, context: RunContext, body: Buffer, env: Env) -> tuple[int, list[Buffer]]:
-    """Run a body here; return the kind and the body of the answer."""
+def perform(
+    call: Call,
+    context: RunContext,
+    body: Buffer,
+    env: Env,
+    look: Callable[[Any], object] = type,
+) -> tuple[int, list[Buffer]]:
+    """Run a body here; return the kind and the body of the answer. `look` sees what it returns."""
     for variable, value in unpacked(call.variables) if call.variables else ():
         set_variable: ContextVar[Any] = variable
         set_variable.set(value)
@@ -251,6 +335,7 @@ def perform(call: Call, context: RunContext, body: Buffer, env: Env) -> tuple[in
         outcome = settled(context, BLOCKING.body(context, args, kwargs), env)
         context.is_sealed = True  # nothing interrupts what is done from here on
         if isinstance(outcome, Ok):
+            look(outcome.value)
             return RETURNED, _result(outcome.value, context)
         error, place = outcome.error, outcome.traceback
     except BaseException as raised:  # noqa: BLE001  goes home, and is raised there

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from flowstone.settings import kinds
-from flowstone.settings.kinds import Delays, Kind, SettingsError, Sync, text_of
+from flowstone.settings.kinds import Delays, Kind, SettingsError, Sync, WhenAway, text_of
 
 PREFIX = "FLOWSTONE_"
 _MIB = 1 << 20
@@ -95,6 +95,72 @@ class ResultSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int | None = None
 
 
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that this process reports to and reads from: None for none, the home alone.
+
+    `key` is a token of that server; `ssl_cert_file` has the certificates to trust beside the
+    usual ones. A process that ends sends what it recorded for at most `exit_seconds` more. A client
+    waits `request_timeout` seconds for an answer.
+    """
+
+    url: str | None = None
+    key: str | None = None
+    ssl_cert_file: str | None = None
+    exit_seconds: float = 5.0
+    request_timeout: float = 60.0
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a client asks again where the server is away for a moment."""
+
+    max_retries: int = 5
+
+
+class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs do that need a slot while the server that gives them cannot be reached."""
+
+    when_away: WhenAway = "wait"
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """For how many days things are kept, 0 for ever.
+
+    A run is kept for so long after its end, and with it those that it called. Its lines and
+    artifacts go with it at the latest.
+    """
+
+    runs_days: float = 90.0
+    log_lines_days: float = 90.0
+    artifacts_days: float = 90.0
+
+
+class ServerApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a server listens, and under which names it may be asked for.
+
+    With `ssl_certfile` and `ssl_keyfile` it speaks TLS. `allowed_hosts` are names beside those of
+    this machine that a request may be sent to.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4840
+    allowed_hosts: tuple[str, ...] = ()
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+
+
+class ServerDatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The database of a server; None for that of the home."""
+
+    connection_url: str | None = None
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server does that is started here."""
+
+    api: ServerApiSettings = ServerApiSettings()
+    database: ServerDatabaseSettings = ServerDatabaseSettings()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be set. `live` is None where the command decides: `run` says yes.
 
@@ -111,6 +177,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tasks: TaskSettings = TaskSettings()
     flows: FlowSettings = FlowSettings()
     results: ResultSettings = ResultSettings()
+    api: ApiSettings = ApiSettings()
+    client: ClientSettings = ClientSettings()
+    limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
+    server: ServerSettings = ServerSettings()
 
     def value_of(self, name: str) -> Any:
         """Return the value of a setting by its dotted name."""
@@ -190,6 +261,22 @@ KNOWN: dict[str, Kind] = {
     "results.local_storage_path": kinds.A_DIRECTORY,
     "results.max_age_seconds": kinds.SECONDS,
     "results.max_bytes": kinds.A_SIZE,
+    "api.url": kinds.A_URL,
+    "api.key": kinds.A_TEXT,
+    "api.ssl_cert_file": kinds.A_PATH,
+    "api.exit_seconds": kinds.SECONDS,
+    "api.request_timeout": kinds.SECONDS,
+    "client.max_retries": kinds.A_COUNT,
+    "limits.when_away": kinds.A_WAY,
+    "retention.runs_days": kinds.DAYS,
+    "retention.log_lines_days": kinds.DAYS,
+    "retention.artifacts_days": kinds.DAYS,
+    "server.api.host": kinds.A_TEXT,
+    "server.api.port": kinds.A_PORT,
+    "server.api.allowed_hosts": kinds.SOME_NAMES,
+    "server.api.ssl_certfile": kinds.A_PATH,
+    "server.api.ssl_keyfile": kinds.A_PATH,
+    "server.database.connection_url": kinds.A_TEXT,
 }
 """Every setting by its dotted name, in the order to show them."""
 

@@ -23,6 +23,8 @@ MOVED = {
 """By the rest of the variable: the setting that does the same here, under another name."""
 _NO_SERVER = "No server is needed to run tasks."
 _INSTEAD = (
+    ("API_AUTH_STRING", f"Make a token (flowstone token create), and set {PREFIX}API_KEY to it."),
+    ("SERVER_API_AUTH_STRING", "Make tokens instead: flowstone token create."),
     ("API_", _NO_SERVER),
     ("CLIENT_", _NO_SERVER),
     ("CLOUD_", _NO_SERVER),

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 Sync = Literal["none", "interval", "always"]
+WhenAway = Literal["wait", "run"]
 Delays = float | tuple[float, ...]
 MOST_DELAYS = 50
 _KIB = 1 << 10
@@ -74,8 +75,28 @@ def _count(text: str, least: int = 0) -> int:
     return number
 
 
+def _way(text: str) -> str:
+    if text.lower() not in get_args(WhenAway):
+        raise ValueError(text)
+    return text.lower()
+
+
 def _positive(text: str) -> int:
     return _count(text, 1)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port < 1 << 16:
+        raise ValueError(text)
+    return port
+
+
+def _url(text: str) -> str:
+    """Return the address of a server without the slash, or the `/api`, that may stand behind it."""
+    if not text.startswith(("http://", "https://")) or not text.partition("://")[2].strip("/"):
+        raise ValueError(text)
+    return text.rstrip("/").removesuffix("/api")
 
 
 _UNITS = {"kib": _KIB, "mib": _MIB, "gib": 1 << 30}
@@ -123,9 +144,13 @@ A_BOOLEAN = Kind(_boolean, "true or false (also 1, 0, yes, no, on, off)")
 A_COUNT = Kind(_count, "a whole number of 0 or more")
 A_POSITIVE = Kind(_positive, "a whole number of 1 or more")
 A_LEVEL = Kind(level_number, "DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
+A_PORT = Kind(_port, "a number of 0 to 65535 (0: any that is free)")
+A_URL = Kind(_url, "the address of a server, like http://127.0.0.1:4840")
 SECONDS = Kind(_seconds, "a number of seconds, 0 or more")
+DAYS = Kind(_seconds, "a number of days, 0 or more (0: for ever)")
 SOME_NAMES = Kind(_names, "names, with commas between")
 SOME_DELAYS = Kind(
     _delays, f"seconds, as one number or at most {MOST_DELAYS} with commas between (1,10,100)"
 )
+A_WAY = Kind(_way, "one of " + ", ".join(get_args(WhenAway)))
 A_SYNC = Kind(_sync, "one of " + ", ".join(get_args(Sync)))

@@ -7,7 +7,6 @@ collector that dies anywhere leaves nothing half done, and the next one goes on.
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 
 import msgspec
@@ -16,11 +15,13 @@ from flowstone.log.frames import Damage, seed_of
 from flowstone.log.reader import Reading, read
 from flowstone.log.records import Record
 from flowstone.store import logs
+from flowstone.store.connection import Connection
 from flowstone.store.ingest import apply
 from flowstone.store.logs import LogRow
 from flowstone.store.names import Names
 from flowstone.store.requests import cancel_asked, take_requests
 from flowstone.store.segments import LogSeen, Seen
+from flowstone.store.shipped import revive
 from flowstone.store.verdicts import mark_died
 
 _CHUNK = 64 << 10  # about 500 task runs, 12 ms: small beside the 50 ms that a batch may hold a lock
@@ -34,7 +35,7 @@ class Step(msgspec.Struct):
 
 
 def advance(
-    connection: sqlite3.Connection,
+    connection: Connection,
     log: LogSeen,
     names: Names,
     boot: str,
@@ -46,6 +47,7 @@ def advance(
     A log that grows is done when it is applied up to the offset `target`.
     """
     row = logs.begin(connection, log.newest.header)
+    was_ended = row.ended is not None
     row.ended = None  # whoever is not known to the end is not known to be dead
     _note_missing(connection, log, row)
     records = 0
@@ -69,8 +71,10 @@ def advance(
             break
     if is_done and log.asked > row.asked:
         take_requests(connection, log, row)
-    if is_done and log.is_alive is False and row.blocked is None and row.ended is None:
-        _end(connection, log, row, names)
+    if was_ended and log.is_alive is not False and not log.is_silent:
+        revive(connection, row.ref)
+    if is_done and row.blocked is None:
+        _judge(connection, log, row, names)
     logs.save(connection, row)
     return Step(is_done, records)
 
@@ -88,7 +92,7 @@ def _read(log: LogSeen, index: int, at: int) -> Reading | None:
 
 
 def _take(
-    connection: sqlite3.Connection,
+    connection: Connection,
     log: LogSeen,
     seen: Seen,
     row: LogRow,
@@ -113,7 +117,7 @@ def _take(
         reading.ended = True
     for damage in damages:
         logs.note_damage(connection, row.ref, seen.number, damage)
-    row.last_at = max(row.last_at, _last_time(records))
+    row.last_at = max(row.last_at, last_time(records))
     if records:
         apply(connection, row.ref, base, records, names)
 
@@ -128,18 +132,25 @@ def _goes_on(log: LogSeen, index: int, row: LogRow) -> bool:
     return True
 
 
-def _end(connection: sqlite3.Connection, log: LogSeen, row: LogRow, names: Names) -> None:
-    """Conclude that the owner is dead: what it was to cancel is Cancelled, the rest is marked."""
+def _judge(connection: Connection, log: LogSeen, row: LogRow, names: Names) -> None:
+    """Conclude that the owner is dead: what it was to cancel is Cancelled, the rest is marked.
+
+    Silence is no proof: should the owner give a sign of life, the marks are taken back.
+    """
+    if log.is_alive is not False and not log.is_silent:
+        return
     cancel_asked(connection, row.ref, names)
     header = log.newest.header
-    message = f"The process that ran it (pid {header.pid} on {header.host}) died."
+    how = "gave no sign of life for long" if log.is_silent else "died"
+    message = f"The process that ran it (pid {header.pid} on {header.host}) {how}."
     # Nobody knows when it died: the runs end at its last sign of life.
     mark_died(connection, row.ref, row.last_at, message)
     row.ended = time.time_ns()
-    logs.forget_deleted(connection, row.ref)
+    if log.is_alive is False:
+        logs.forget_deleted(connection, row.ref)
 
 
-def _last_time(records: list[tuple[int, Record]]) -> int:
+def last_time(records: list[tuple[int, Record]]) -> int:
     """Return the time of the last record that has one, 0 where none has."""
     times = (getattr(record, "at", 0) for _, record in reversed(records))
     return next((at for at in times if isinstance(at, int) and at), 0)
@@ -159,7 +170,7 @@ def _index_of(log: LogSeen, position: int) -> int:
     return index
 
 
-def _note_missing(connection: sqlite3.Connection, log: LogSeen, row: LogRow) -> None:
+def _note_missing(connection: Connection, log: LogSeen, row: LogRow) -> None:
     """Note segments that should be there: some were deleted that this database has not read."""
     expected = 0 if row.applied == 0 else None
     for seen in log.segments:

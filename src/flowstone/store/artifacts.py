@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -14,23 +13,26 @@ from flowstone.core.facts import (
     ResultNoted,
     TransactionEnded,
     TransactionNoted,
+    UsageMeasured,
 )
-from flowstone.store import results, undo
+from flowstone.store import results, undo, usage
+from flowstone.store.changes import ARTIFACTS, FLOW_RUN, note_changes
+from flowstone.store.connection import EVERYTHING, Connection
 
 _MAKE = """
     INSERT INTO artifact
         (id, log, type, key, description, flow_run, task_run, created, updated, data)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET log = excluded.log, type = excluded.type, key = excluded.key,
-        description = ifnull(description, excluded.description), flow_run = excluded.flow_run,
-        task_run = excluded.task_run, created = excluded.created
-    WHERE type IS NULL
+        description = coalesce(artifact.description, excluded.description),
+        flow_run = excluded.flow_run, task_run = excluded.task_run, created = excluded.created
+    WHERE artifact.type IS NULL
 """
 _CHANGE = """
     INSERT INTO artifact (id, log, description, created, updated, data) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET data = excluded.data, updated = excluded.updated,
-        description = ifnull(excluded.description, description)
-    WHERE excluded.updated >= updated
+        description = coalesce(excluded.description, artifact.description)
+    WHERE excluded.updated >= artifact.updated
 """
 _PROGRESS = """
     INSERT INTO progress (run, description, done, total, updated) VALUES (?, ?, ?, ?, ?)
@@ -75,6 +77,7 @@ class Leavings:
         self._artifacts: list[tuple[str, tuple[Any, ...]]] = []
         self._progress: dict[tuple[bytes, str], tuple[Any, ...]] = {}
         self._results: list[ResultNoted] = []
+        self._usages: list[UsageMeasured] = []
         self.transactions: list[TransactionNoted | TransactionEnded] = []
 
     def written(self, log: int, record: ArtifactWritten) -> None:
@@ -99,24 +102,33 @@ class Leavings:
         """Take note of where a result is."""
         self._results.append(record)
 
-    def write(self, connection: sqlite3.Connection) -> None:
+    def used(self, record: UsageMeasured) -> None:
+        """Take note of what a run used."""
+        self._usages.append(record)
+
+    def write(self, connection: Connection) -> None:
         """Write it all."""
         for statement, row in self._artifacts:
             connection.execute(statement, row)
+        note_changes(connection, {(ARTIFACTS, None)} if self._artifacts else ())
         self._artifacts = []
         if self._progress:
             connection.executemany(_PROGRESS, self._progress.values())
+            note_changes(connection, {(FLOW_RUN, run) for run, _ in self._progress})
             self._progress = {}
         if self._results:
             results.note(connection, self._results)
             self._results = []
+        if self._usages:
+            usage.note(connection, self._usages)
+            self._usages = []
         if self.transactions:
             undo.write(connection, self.transactions)
             self.transactions = []
 
 
 def select_artifacts(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     limit: int = 0,
     newest_only: bool = False,
@@ -136,26 +148,27 @@ def select_artifacts(
         "LEFT JOIN flow_run owner ON owner.id = one.flow_run "
         "LEFT JOIN task_run run ON run.id = one.task_run "
         f"WHERE {' AND '.join(conditions)} ORDER BY one.id DESC LIMIT ?",
-        [*given.values(), limit or -1],
+        [*given.values(), limit or EVERYTHING],
     )
     return [_artifact(row) for row in rows]
 
 
-def delete_artifacts(connection: sqlite3.Connection, artifacts: list[bytes]) -> int:
+def delete_artifacts(connection: Connection, artifacts: list[bytes]) -> int:
     """Delete artifacts in the open transaction; return how many were there.
 
     What comes of them later is not applied.
     """
     ids = [(artifact,) for artifact in artifacts]
     connection.executemany(
-        "INSERT OR IGNORE INTO tombstone (log, run) SELECT one.log, one.id FROM artifact one "
-        "JOIN log ON log.ref = one.log AND log.ended IS NULL WHERE one.id = ?",
+        "INSERT INTO tombstone (log, run) SELECT one.log, one.id FROM artifact one "
+        "JOIN log ON log.ref = one.log AND log.ended IS NULL WHERE one.id = ? "
+        "ON CONFLICT DO NOTHING",
         ids,
     )
     return connection.executemany("DELETE FROM artifact WHERE id = ?", ids).rowcount
 
 
-def progress_of(connection: sqlite3.Connection, run: bytes) -> list[ProgressRow]:
+def progress_of(connection: Connection, run: bytes) -> list[ProgressRow]:
     """Return how far the loops of a run are, the one that moved last at the end."""
     rows = connection.execute(
         "SELECT description, done, total, updated FROM progress WHERE run = ? ORDER BY updated",

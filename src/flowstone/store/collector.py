@@ -231,9 +231,15 @@ def _is_applied(log: LogSeen, row: LogRow | None, target: int | None = None) -> 
     if target is not None and row.applied >= target:
         return True
     at = row.applied - log.newest.header.base
-    if at < 0 or (log.is_alive is False and row.ended is None):
+    is_dead = log.is_alive is False or log.is_silent
+    if at < 0 or (is_dead and row.ended is None) or _is_back(log, row):
         return False
     return at >= log.newest.size or not is_written(log.newest, at)
+
+
+def _is_back(log: LogSeen, row: LogRow) -> bool:
+    """Whether an owner that was taken for dead gives signs of life again."""
+    return row.ended is not None and log.is_alive is not False and not log.is_silent
 
 
 def _is_spent(log: LogSeen, row: LogRow) -> bool:

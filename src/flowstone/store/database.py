@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30.0
 _CHECKPOINT_BYTES = 8 << 20
 _POLL_SECONDS = 0.005
+_INCREMENTAL = 2  # as `PRAGMA auto_vacuum` says it
+_PAGES = 100
+_FEW = 20
 
 
 def database_path(home: Path) -> str:
@@ -150,6 +153,7 @@ def transaction(home: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+            checkpoint(connection, home)
         finally:
             connection.close()  # which takes back what was not committed
 
@@ -202,6 +206,50 @@ def checkpoint(connection: sqlite3.Connection, home: Path) -> None:
     """Write the WAL back into the database when it is long; the writer's lock must be held."""
     if _size(database_path(home) + "-wal") > _CHECKPOINT_BYTES:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def shrink(home: Path, seconds: float) -> bool:
+    """Give back pages of the database that are not used; return whether there are more.
+
+    Pages that were used to the end of the file take their places, for about so many seconds; a
+    tenth of the file stays for what comes next.
+    """
+    lock = WriterLock(home)
+    with lock.waiting():
+        connection = connect_writer(lock)
+        try:
+            until = time.monotonic() + seconds
+            while is_more := _has_room(connection):
+                connection.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+                if time.monotonic() > until:
+                    break
+            checkpoint(connection, home)
+        finally:
+            connection.close()
+    return is_more
+
+
+def compact(home: Path) -> None:
+    """Write the whole database anew, without what is not used; nobody can write meanwhile."""
+    lock = WriterLock(home)
+    with lock.waiting():
+        connection = connect_writer(lock)
+        try:
+            connection.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+
+
+def _has_room(connection: sqlite3.Connection) -> bool:
+    """Whether many pages are free that can be given back without writing the whole file anew."""
+    values = [
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("auto_vacuum", "freelist_count", "page_count")
+    ]
+    is_incremental, free, pages = values[0] == _INCREMENTAL, values[1], values[2]
+    return bool(is_incremental and free > max(_FEW, pages // 10))
 
 
 def make_durable(home: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from flowstone.store import database
+from flowstone.store import database, schema
 from flowstone.store.collector import Collected, collect
 from flowstone.store.connection import Connection
+from flowstone.store.errors import BadDatabaseUrl
 from flowstone.store.queries import Store, open_store
 
 
+@runtime_checkable
 class Database(Protocol):
     """A place where runs are kept. Its methods may be called from any thread."""
 
@@ -26,6 +29,12 @@ class Database(Protocol):
 
     def collect(self) -> Collected:
         """Apply what the logs of the home hold."""
+
+    def tend(self) -> None:
+        """Make ready what the next weeks need; to be done once an hour."""
+
+    def identity(self) -> bytes:
+        """Return the id of the database, which no other has."""
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -52,12 +61,37 @@ class EmbeddedDatabase:
         """Apply what the logs of the home hold."""
         return collect(self.home)
 
+    def tend(self) -> None:
+        """Do nothing: it grows by itself."""
+
+    def identity(self) -> bytes:
+        """Return the id of the database, which no other has; it is made if there is none yet."""
+        with self.transaction() as connection:
+            found = schema.identity_of(connection)
+        assert found is not None
+        return found
+
     def close(self) -> None:
         """Do nothing: nothing is kept open."""
 
 
 def open_database(home: Path, url: str | None = None) -> Database:
-    """Return the database at a URL; without one, or at a `sqlite:` one, that of the home."""
+    """Return the database at a URL; without one, or at a `sqlite:` one, that of the home.
+
+    Raises `BadDatabaseUrl`, and for Postgres `DatabaseAway`, `NotADatabase` or `NewerDatabase`.
+    """
     if url is None or url.startswith("sqlite:"):
+        _refuse_elsewhere(home, url or "sqlite:")
         return EmbeddedDatabase(home)
-    raise NotImplementedError(url)
+    opened: Database = import_module("flowstone.store.postgres").PostgresDatabase(home, url)
+    return opened
+
+
+def _refuse_elsewhere(home: Path, url: str) -> None:
+    """Raise `BadDatabaseUrl` for an embedded database that is not that of the home."""
+    path, own = url.removeprefix("sqlite:").strip("/"), database.database_path(home)
+    if path and f"/{path}" != own:
+        raise BadDatabaseUrl(
+            f"{url} is not the database of the home, {own}. Leave the URL out and set "
+            "FLOWSTONE_HOME to the directory that has the database, or give one of Postgres."
+        )

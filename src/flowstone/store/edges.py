@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from flowstone.core.states import TYPES
+from flowstone.store.connection import EVERYTHING, Connection
 from flowstone.store.rows import InputRow
 from flowstone.store.selecting import UNKNOWN
 
@@ -25,35 +25,33 @@ _UPSTREAM = _QUERY.format(other="upstream", one="run", order="edge.name, edge.up
 _DOWNSTREAM = _QUERY.format(other="run", one="upstream", order="edge.run, edge.name")
 _WITHIN = """
     SELECT edge.run, edge.upstream FROM task_run JOIN edge ON edge.run = task_run.id
-    WHERE task_run.flow_run = :of
+    WHERE task_run.flow_run = ?
     UNION ALL
     SELECT edge.run, edge.upstream FROM flow_run JOIN edge ON edge.run = flow_run.id
-    WHERE flow_run.parent_flow_run = :of
-    LIMIT :limit
+    WHERE flow_run.parent_flow_run = ?
+    LIMIT ?
 """
 
 
-def upstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
+def upstream(connection: Connection, run: bytes, limit: int) -> list[InputRow]:
     """Return the runs whose results a run takes; `limit` 0 is all."""
-    return [_row(found) for found in connection.execute(_UPSTREAM, (run, limit or -1))]
+    return [_row(found) for found in connection.execute(_UPSTREAM, (run, limit or EVERYTHING))]
 
 
-def downstream(connection: sqlite3.Connection, run: bytes, limit: int) -> list[InputRow]:
+def downstream(connection: Connection, run: bytes, limit: int) -> list[InputRow]:
     """Return the runs that take a run's result; `limit` 0 is all."""
-    return [_row(found) for found in connection.execute(_DOWNSTREAM, (run, limit or -1))]
+    return [_row(found) for found in connection.execute(_DOWNSTREAM, (run, limit or EVERYTHING))]
 
 
-def within(
-    connection: sqlite3.Connection, flow_run: bytes, limit: int
-) -> list[tuple[bytes, bytes]]:
+def within(connection: Connection, flow_run: bytes, limit: int) -> list[tuple[bytes, bytes]]:
     """Return each run that a flow run called with each run whose result it takes.
 
     A run that takes one result as several parameters is there as often; `limit` 0 is all.
     """
-    return connection.execute(_WITHIN, {"of": flow_run, "limit": limit or -1}).fetchall()
+    return connection.execute(_WITHIN, (flow_run, flow_run, limit or EVERYTHING)).fetchall()
 
 
-def counts(connection: sqlite3.Connection, run: bytes) -> tuple[int, int]:
+def counts(connection: Connection, run: bytes) -> tuple[int, int]:
     """Return how many rows `upstream` and `downstream` have for a run."""
     found = connection.execute(
         "SELECT (SELECT count(*) FROM edge WHERE run = ?), "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import Any
 
 from flowstone.core.ids import id_text
+from flowstone.store.connection import Connection
 from flowstone.store.errors import AmbiguousRun, RunNotFound
 from flowstone.store.selecting import Kind, Row, select_where
 
@@ -14,9 +14,7 @@ _HEX = re.compile(r"[0-9a-f]{1,32}")
 _CANDIDATES = 5
 
 
-def find(
-    connection: sqlite3.Connection, kind: Kind[Row], text: str, flow_run: bytes | None = None
-) -> Row:
+def find(connection: Connection, kind: Kind[Row], text: str, flow_run: bytes | None = None) -> Row:
     """Return the run that `text` names, among those of a flow run if one is given.
 
     Raises `RunNotFound` where none answers, `AmbiguousRun` where several do.
@@ -32,17 +30,22 @@ def find(
         connection, kind, f"run.name = ?{within}", [text, *values], _CANDIDATES + 1
     )
     found = {row.id: row for row in [*by_id, *by_name]}
+    return choose(kind, text, list(found.values()))
+
+
+def choose(kind: Kind[Row], text: str, found: list[Row]) -> Row:
+    """Return the one run that answers to `text`. Raises `RunNotFound` or `AmbiguousRun`."""
     if len(found) == 1:
-        return next(iter(found.values()))
+        return found[0]
     if not found:
         raise RunNotFound(
             f"There is no {kind.noun} with the id, the beginning of an id or the name {text!r}."
         )
-    raise AmbiguousRun(_choices(kind, text, list(found.values())))
+    raise AmbiguousRun(_choices(kind, text, found))
 
 
 def _starting_with(
-    connection: sqlite3.Connection, kind: Kind[Row], digits: str, within: str, values: list[Any]
+    connection: Connection, kind: Kind[Row], digits: str, within: str, values: list[Any]
 ) -> list[Row]:
     lowest = bytes.fromhex(digits.ljust(32, "0"))
     highest = bytes.fromhex(digits.ljust(32, "f"))

@@ -6,7 +6,6 @@ batch say of a run is merged first, so that most runs are one INSERT.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,10 +31,12 @@ from flowstone.core.facts import (
     TaskRunNamed,
     TransactionEnded,
     TransactionNoted,
+    UsageMeasured,
 )
 from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
 from flowstone.log.records import Gap, Record
 from flowstone.store.artifacts import Leavings
+from flowstone.store.connection import REFUSALS, Connection
 from flowstone.store.counts import Counts
 from flowstone.store.lives import (
     Entry,
@@ -47,6 +48,7 @@ from flowstone.store.lives import (
     is_end,
     tags_text,
 )
+from flowstone.store.logs import reject
 from flowstone.store.names import Names
 from flowstone.store.plain import PlainRuns, SeenBefore
 from flowstone.store.statements import (
@@ -63,15 +65,14 @@ from flowstone.store.verdicts import close_children
 
 _ID = 16
 _columns_of = msgspec.structs.astuple
-_payload_of = msgspec.msgpack.Encoder().encode
 
 
-_NOT_QUICKLY = (SeenBefore, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
-_REFUSALS = (Refused, sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
+_NOT_QUICKLY = (SeenBefore, *REFUSALS)
+_REFUSALS = (Refused, *REFUSALS)
 
 
 def apply(
-    connection: sqlite3.Connection,
+    connection: Connection,
     log: int,
     base: int,
     records: list[tuple[int, Record]],
@@ -95,7 +96,7 @@ def apply(
 
 
 def _apply_one(
-    connection: sqlite3.Connection, log: int, base: int, record: tuple[int, Record], names: Names
+    connection: Connection, log: int, base: int, record: tuple[int, Record], names: Names
 ) -> None:
     connection.execute("SAVEPOINT one")
     try:
@@ -109,16 +110,6 @@ def _apply_one(
     connection.execute("RELEASE one")
 
 
-def reject(
-    connection: sqlite3.Connection, log: int, position: int, reason: str, record: Record
-) -> None:
-    """Put a record aside that the store cannot keep."""
-    connection.execute(
-        "INSERT OR IGNORE INTO rejected (log, position, reason, payload) VALUES (?, ?, ?, ?)",
-        (log, position, reason, _payload_of(record)),
-    )
-
-
 class _Batch:
     """Records of one log on their way into the database.
 
@@ -127,7 +118,7 @@ class _Batch:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         log: int,
         base: int,
         names: Names,
@@ -163,6 +154,7 @@ class _Batch:
             ArtifactChanged: self._artifact_changed,
             ProgressMade: self._progress_made,
             ResultNoted: self._result_noted,
+            UsageMeasured: self._usage_measured,
             TransactionNoted: self._transaction_told,
             TransactionEnded: self._transaction_told,
             Gap: self._gap,
@@ -188,6 +180,7 @@ class _Batch:
         self._flush_lives(self.flows, INSERT_FLOW_RUN, REPLACE_FLOW_RUN, "flow_run_tag")
         if self.lines:
             self.connection.executemany(INSERT_LINE, self.lines)
+            self.counts.lined({line[2] for line in self.lines})
             self.lines = []
         if self.edges:
             self.connection.executemany(INSERT_EDGE, self.edges)
@@ -360,6 +353,12 @@ class _Batch:
         if record.run not in self.deleted:
             self.leavings.noted(record)
 
+    def _usage_measured(self, at: int, record: UsageMeasured) -> None:
+        del at
+        _check_id(record.run)
+        if record.run not in self.deleted:
+            self.leavings.used(record)
+
     def _transaction_told(self, at: int, record: TransactionNoted | TransactionEnded) -> None:
         del at
         _check_id(record.transaction)
@@ -398,8 +397,8 @@ class _Batch:
 
     def _gap(self, at: int, record: Gap) -> None:
         self.connection.execute(
-            "INSERT OR IGNORE INTO gap (log, position, records, lines, first_at, last_at) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO gap (log, position, records, lines, first_at, last_at) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (self.log, self.base + at, record.count, record.lines, record.first, record.last),
         )
 
@@ -447,17 +446,17 @@ class _Batch:
     def _tag(self, table: str, tags: list[tuple[str, bytes]]) -> None:
         if tags:
             self.connection.executemany(
-                f"INSERT OR IGNORE INTO {table} (tag, run) VALUES (?, ?)",  # noqa: S608 - our names
+                f"INSERT INTO {table} (tag, run) VALUES (?, ?) "  # noqa: S608 - our names
+                "ON CONFLICT DO NOTHING",
                 tags,
             )
 
     def _recount(self, growing: Growing) -> None:
         row = growing.row
-        if not isinstance(row, TaskLife):
-            return
+        add = self.counts.add if isinstance(row, TaskLife) else self.counts.add_flow
         if growing.before is not None:
-            self.counts.add(*growing.before, -1)
-        self.counts.add(row.flow_run, row.created, row.shown)
+            add(*growing.before, runs=-1)
+        add(*row.counted())
 
 
 def _name(growing: Growing, name: str) -> None:

@@ -6,6 +6,8 @@ records in any order, any number of times, come to the same row.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from flowstone.core.states import (
@@ -76,12 +78,26 @@ class Life(msgspec.Struct):
     mark_at: int | None = None
     mark_message: str | None = None
 
+    @property
+    def ended(self) -> int | None:
+        """When the run ended, as it is shown; None while it is open."""
+        if self.is_open:
+            return None
+        return self.at if self.mark_at is None else self.mark_at
+
+    def counted(self) -> tuple[Any, ...]:
+        """Return what the roll-ups count the run as, in the order of `Counts`."""
+        raise NotImplementedError
+
 
 class TaskLife(Life):
     """The row of a task run."""
 
     task: int | None = None
     flow_run: bytes | None = None
+
+    def counted(self) -> tuple[Any, ...]:
+        return self.flow_run, self.task, self.created, self.started, self.ended, self.shown
 
 
 class FlowLife(Life):
@@ -90,6 +106,10 @@ class FlowLife(Life):
     flow: int | None = None
     parent_flow_run: bytes | None = None
     parameters: str | None = None
+
+    def counted(self) -> tuple[Any, ...]:
+        both = self.id, self.parent_flow_run
+        return both, self.flow, self.created, self.started, self.ended, self.shown
 
 
 _json = msgspec.json.Encoder().encode
@@ -126,7 +146,7 @@ class Growing:
         self.row = row
         self.entries: list[Entry] = []
         self.missed = 0  # Running states that a carried record counted and that were not seen
-        self.before: tuple[bytes | None, int, int] | None = None
+        self.before: tuple[Any, ...] | None = None
         if present is not None:
             self._take(row, *present)
 
@@ -139,7 +159,7 @@ class Growing:
             Entry(row.fence, row.sequence, type, titled, row.at, row.message, row.scheduled)
         )
         self.missed = row.attempt - self._running()
-        self.before = (getattr(row, "flow_run", None), row.created, row.shown)
+        self.before = row.counted()
 
     def enter(self, entry: Entry, log: int) -> None:
         """Add a state. Raises `Refused` where the owner has said that the run is over."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import msgspec
 
 from flowstone.log.decoding import UnknownKind, decode
 from flowstone.log.frames import Damage
-from flowstone.log.records import Header
+from flowstone.log.records import Header, Record
+from flowstone.store.connection import Connection
 
+_payload_of = msgspec.msgpack.Encoder().encode
 _COLUMNS = "ref, id, applied, last_at, ended, stopped, blocked, asked"
 
 
@@ -37,7 +37,7 @@ class LogRow(msgspec.Struct):
         return isinstance(decode(msgspec.msgpack.encode([self.blocked])), UnknownKind)
 
 
-def row_of(connection: sqlite3.Connection, log: bytes) -> LogRow | None:
+def row_of(connection: Connection, log: bytes) -> LogRow | None:
     """Return the row of a log, None where nothing of it was applied."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM log WHERE id = ?",  # noqa: S608 - our own names
@@ -46,15 +46,24 @@ def row_of(connection: sqlite3.Connection, log: bytes) -> LogRow | None:
     return LogRow(*row) if row else None
 
 
-def begin(connection: sqlite3.Connection, header: Header) -> LogRow:
-    """Make the row of a log from one of its headers, or return the one that is there."""
-    found = row_of(connection, header.log)
+def hold(connection: Connection, log: bytes) -> LogRow | None:
+    """Return the row of a log, which no other transaction changes until this one ends."""
+    row = connection.execute(
+        f"UPDATE log SET applied = applied WHERE id = ? RETURNING {_COLUMNS}",  # noqa: S608 - ours
+        (log,),
+    ).fetchone()
+    return LogRow(*row) if row else None
+
+
+def begin(connection: Connection, header: Header) -> LogRow:
+    """Make the row of a log from one of its headers, or `hold` the one that is there."""
+    found = hold(connection, header.log)
     if found is not None:
         return found
     columns = "id, pid, host, boot, process_start, python, version, judged, destination, created"
-    (ref,) = connection.execute(
+    made = connection.execute(
         f"INSERT INTO log ({columns}) "  # noqa: S608 - our own names
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ref",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING ref",
         (
             header.log,
             header.pid,
@@ -68,10 +77,12 @@ def begin(connection: sqlite3.Connection, header: Header) -> LogRow:
             header.created,
         ),
     ).fetchone()
-    return LogRow(ref, header.log)
+    if made is None:  # another transaction has made it meanwhile
+        return begin(connection, header)
+    return LogRow(made[0], header.log)
 
 
-def save(connection: sqlite3.Connection, row: LogRow) -> None:
+def save(connection: Connection, row: LogRow) -> None:
     """Keep how far a log is applied."""
     connection.execute(
         "UPDATE log SET applied = ?, last_at = ?, ended = ?, stopped = ?, blocked = ?, asked = ? "
@@ -80,22 +91,31 @@ def save(connection: sqlite3.Connection, row: LogRow) -> None:
     )
 
 
-def note_damage(connection: sqlite3.Connection, log: int, segment: int, damage: Damage) -> None:
+def note_damage(connection: Connection, log: int, segment: int, damage: Damage) -> None:
     """Keep what is wrong in a segment, once."""
     connection.execute(
-        "INSERT OR IGNORE INTO damage (log, segment, position, length, reason) "
-        "VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO damage (log, segment, position, length, reason) "
+        "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (log, segment, damage.offset, damage.length, damage.reason),
     )
 
 
-def damaged_segments(connection: sqlite3.Connection, log: int) -> set[int]:
+def reject(connection: Connection, log: int, position: int, reason: str, record: Record) -> None:
+    """Put a record aside that the store cannot keep."""
+    connection.execute(
+        "INSERT INTO rejected (log, position, reason, payload) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING",
+        (log, position, reason, _payload_of(record)),
+    )
+
+
+def damaged_segments(connection: Connection, log: int) -> set[int]:
     """Return the numbers of the segments of a log in which something is wrong."""
     rows = connection.execute("SELECT DISTINCT segment FROM damage WHERE log = ?", (log,))
     return {number for (number,) in rows}
 
 
-def forget_deleted(connection: sqlite3.Connection, log: int) -> None:
+def forget_deleted(connection: Connection, log: int) -> None:
     """Drop the tombstones and definitions of a log of which nothing more will be applied."""
     connection.execute("DELETE FROM tombstone WHERE log = ?", (log,))
     connection.execute("DELETE FROM definition WHERE log = ?", (log,))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import msgspec
 
 from flowstone.core.facts import FlowDefined, TaskDefined
 from flowstone.core.states import DEFAULT_NAMES
+from flowstone.store.connection import ALONE, Connection
 
 _TASK = 1
 _FLOW = 2
@@ -28,7 +27,7 @@ class Names:
     What is remembered holds within one transaction; `forget` it when another begins.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._logs: dict[int, Known] = {}
         self._states: dict[tuple[int, str], int] = {}
@@ -54,7 +53,9 @@ class Names:
     def bury(self, log: int, run: bytes) -> None:
         """Take a run for deleted that was not heard of before what it belongs to was deleted."""
         self.of(log).deleted.add(run)
-        self._connection.execute("INSERT INTO tombstone (log, run) VALUES (?, ?)", (log, run))
+        self._connection.execute(
+            "INSERT INTO tombstone (log, run) VALUES (?, ?) ON CONFLICT DO NOTHING", (log, run)
+        )
 
     def state(self, number: int, name: str | None) -> int:
         """Return the row of a state by its type's number and its name (None: the type's own)."""
@@ -94,11 +95,13 @@ class Names:
         rest: dict[str, object],
     ) -> int:
         where = " AND ".join(f"{column} = ?" for column in columns)
-        found = self._connection.execute(
-            f"SELECT ref FROM {table} WHERE {where}",  # noqa: S608 - our own names
-            key,
-        ).fetchone()
+        query = f"SELECT ref FROM {table} WHERE {where}"  # noqa: S608 - our own names
+        found = self._connection.execute(query, key).fetchone()
         if found is not None:
+            return int(found[0])
+        self._connection.execute(ALONE)
+        found = self._connection.execute(query, key).fetchone()
+        if found is not None:  # another transaction has made it meanwhile
             return int(found[0])
         names = (*columns, *rest)
         done = self._connection.execute(

@@ -7,7 +7,6 @@ an UPDATE of few columns. Neither needs its states in memory, because they follo
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import msgspec
 
 from flowstone.core.facts import TaskRunChanged, TaskRunCompleted, TaskRunCreated
 from flowstone.core.states import COMPLETED, PENDING, RUNNING
+from flowstone.store.connection import Connection
 from flowstone.store.counts import Counts
 from flowstone.store.lives import Entry, tags_text
 from flowstone.store.statements import (
@@ -52,7 +52,7 @@ class PlainRuns:
     """The plain task runs of one batch."""
 
     def __init__(
-        self, connection: sqlite3.Connection, log: int, tasks: dict[int, int], counts: Counts
+        self, connection: Connection, log: int, tasks: dict[int, int], counts: Counts
     ) -> None:
         """Take where to write, the log, its definitions of tasks, and what counts the runs."""
         self._connection, self._log, self._tasks, self._counts = connection, log, tasks, counts
@@ -105,8 +105,9 @@ class PlainRuns:
         if started is None:
             return False
         del self._created[run]
-        self._done[run] = (*self._columns(created), started, record.at)
-        self._counts.add(created.flow_run, created.at, COMPLETED)
+        columns = self._columns(created)
+        self._done[run] = (*columns, started, record.at)
+        self._counts.add(created.flow_run, columns[2], created.at, started, record.at, COMPLETED)
         return True
 
     def _complete_moved(self, record: TaskRunCompleted) -> bool:
@@ -169,8 +170,9 @@ class PlainRuns:
         for run, created in self._created.items():
             started = created.at if created.running else self._started.get(run)
             state, at = (PENDING, created.at) if started is None else (RUNNING, started)
-            rows.append((*self._columns(created), started, at, state, state, state - 1, state - 1))
-            self._counts.add(created.flow_run, created.at, state)
+            columns = self._columns(created)
+            rows.append((*columns, started, at, state, state, state - 1, state - 1))
+            self._counts.add(created.flow_run, columns[2], created.at, started, None, state)
         self._insert(INSERT_OPEN_TASK_RUN, rows)
         self._created, self._started = {}, {}
 
@@ -187,7 +189,7 @@ class PlainRuns:
         if not self._moved:
             return []
         started, ended = [], []
-        for run, flow_run, created, state, fence in self._open_rows():
+        for run, flow_run, task, created, before, state, fence in self._open_rows():
             moved = self._moved[run]
             # One that is Running starts no more, and one that is Pending does not end unstarted.
             if moved.fence != fence or (state == PENDING) != (moved.started is not None):
@@ -197,17 +199,19 @@ class PlainRuns:
                 started.append((moved.started, moved.started, run))
             else:
                 ended.append((moved.started, moved.ended, run))
-            self._counts.add(flow_run, created, state, -1)
-            self._counts.add(flow_run, created, RUNNING if moved.ended is None else COMPLETED)
+            start = before if moved.started is None else moved.started
+            now = RUNNING if moved.ended is None else COMPLETED
+            self._counts.add(flow_run, task, created, before, None, state, runs=-1)
+            self._counts.add(flow_run, task, created, start, moved.ended, now)
         self._connection.executemany(START_PLAIN_TASK_RUN, started)
         self._connection.executemany(COMPLETE_PLAIN_TASK_RUN, ended)
         left = [(run, list(moved.entries())) for run, moved in self._moved.items()]
         self._moved = {}
         return left
 
-    def _open_rows(self) -> list[tuple[bytes, bytes | None, int, int, int]]:
+    def _open_rows(self) -> list[tuple[Any, ...]]:
         runs = list(self._moved)
-        found: list[tuple[bytes, bytes | None, int, int, int]] = []
+        found: list[tuple[Any, ...]] = []
         for first in range(0, len(runs), _AT_ONCE):
             some = runs[first : first + _AT_ONCE]
             marks = ", ".join("?" * len(some))

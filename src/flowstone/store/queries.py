@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,10 +11,13 @@ from flowstone.store import artifacts, edges, results, undo
 from flowstone.store.artifacts import ArtifactRow, ProgressRow
 from flowstone.store.cancelling import cancel
 from flowstone.store.collector import Collected, collect
+from flowstone.store.connection import EVERYTHING, Connection
 from flowstone.store.database import connect_reader, empty_reader, transaction
-from flowstone.store.deleting import delete_flow_run
+from flowstone.store.deleting import Transact, delete_flow_run
 from flowstone.store.finding import find
+from flowstone.store.following import newer
 from flowstone.store.lives import ASKED, entries_before
+from flowstone.store.reading.lines import LinesWanted
 from flowstone.store.results import Hits, ResultRow
 from flowstone.store.rows import (
     FlowRunRow,
@@ -28,6 +31,7 @@ from flowstone.store.rows import (
 from flowstone.store.selecting import FLOW_RUNS, TASK_RUNS, select
 from flowstone.store.status import status_of
 from flowstone.store.undo import UndoRow
+from flowstone.store.usage import UsageRow, usage_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +56,15 @@ class Store:
     """What is known of the runs of a home."""
 
     def __init__(
-        self, home: Path, connection: sqlite3.Connection, collected: Collected | None
+        self,
+        home: Path,
+        connection: Connection,
+        collected: Collected | None,
+        transact: Transact | None = None,
     ) -> None:
+        """Take what to read; `transact` gives where to write, by default the home's database."""
         self.home = home
+        self._transact = transact or partial(transaction, home)
         self.collected = collected
         self._connection = connection
 
@@ -72,6 +82,11 @@ class Store:
     def close(self) -> None:
         """Close the store."""
         self._connection.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that it reads with, for what is asked of it elsewhere."""
+        return self._connection
 
     @property
     def as_of(self) -> int | None:
@@ -192,10 +207,22 @@ class Store:
             "LEFT JOIN task_run run ON run.id = line.task_run "
             f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY line.at {order}, line.log {order}, line.position {order} LIMIT ?",
-            [*values_of, limit or -1],
+            [*values_of, limit or EVERYTHING],
         )
         found = [_line(row) for row in rows]
         return found[::-1] if tail else found
+
+    def follow(
+        self,
+        since: Any = None,
+        *,
+        flow_run: bytes | None = None,
+        task_run: bytes | None = None,
+        level: int = 0,
+    ) -> tuple[list[LineRow], Any]:
+        """Return log lines that came since the last look, and what to give at the next one."""
+        wanted = LinesWanted(flow_run=flow_run, task_run=task_run, level=level)
+        return newer(self._connection, since, wanted)
 
     def cancel(self, row: FlowRunRow | TaskRunRow, message: str) -> bool:
         """Ask the process of a run to cancel it; return whether it is Cancelled already.
@@ -203,14 +230,14 @@ class Store:
         It is where that process is dead. `message` says who asks. Raises `RunEnded` where the run
         is over, and `OSError` where the request cannot be written.
         """
-        return cancel(self.home, row, message)
+        return cancel(self.home, self._transact, row, message)
 
     def delete_flow_run(self, flow_run: bytes) -> int:
         """Delete a flow run and everything below it; return how many runs that were.
 
         Raises `RunNotFound`, and `RunStillOpen` while it is open and its owner alive.
         """
-        return delete_flow_run(self.home, flow_run)
+        return delete_flow_run(self._transact, self.home, flow_run)
 
     def artifacts(
         self,
@@ -240,7 +267,7 @@ class Store:
 
     def delete_artifacts(self, ids: list[bytes]) -> int:
         """Delete versions of artifacts; return how many there were."""
-        with transaction(self.home) as connection:
+        with self._transact() as connection:
             return artifacts.delete_artifacts(connection, ids)
 
     def progress(self, run: bytes) -> list[ProgressRow]:
@@ -250,6 +277,10 @@ class Store:
     def result_of(self, run: bytes) -> ResultRow | None:
         """Return where the result of a run is, None where nothing was said of it."""
         return results.result_of(self._connection, run)
+
+    def usage(self, run: bytes) -> UsageRow | None:
+        """Return what a task run used of its machine, None where nothing was said of it."""
+        return usage_of(self._connection, run)
 
     def results_before(self, row: TaskRunRow, limit: int) -> list[ResultRow]:
         """Return the kept results of earlier runs of a run's task, the newest first."""

@@ -7,12 +7,12 @@ one that reaches a server by another way than a file would be the same mark.
 from __future__ import annotations
 
 import os
-import sqlite3
 from typing import Literal
 
 from flowstone.core.facts import FlowRunChanged, TaskRunChanged
 from flowstone.core.states import CANCELLED
 from flowstone.log.control import read_requests
+from flowstone.store.connection import Connection
 from flowstone.store.ingest import apply
 from flowstone.store.lives import ASKED
 from flowstone.store.logs import LogRow
@@ -23,7 +23,7 @@ from flowstone.store.verdicts import mark_asked
 Table = Literal["task_run", "flow_run"]
 
 
-def take_requests(connection: sqlite3.Connection, log: LogSeen, row: LogRow) -> None:
+def take_requests(connection: Connection, log: LogSeen, row: LogRow) -> None:
     """Mark the runs that somebody asked to cancel; the log must be applied, for they are in it."""
     try:
         requests = read_requests(os.path.dirname(log.newest.path), log.id, row.asked)
@@ -36,7 +36,7 @@ def take_requests(connection: sqlite3.Connection, log: LogSeen, row: LogRow) -> 
     row.asked = max(requests.next, log.asked)
 
 
-def cancel_asked(connection: sqlite3.Connection, log: int, names: Names) -> None:
+def cancel_asked(connection: Connection, log: int, names: Names) -> None:
     """Cancel the runs that the owner of a log, who is dead, was asked to cancel."""
     tables: tuple[Table, ...] = ("task_run", "flow_run")  # a flow run closes what is open below it
     for table in tables:
@@ -50,7 +50,7 @@ def cancel_asked(connection: sqlite3.Connection, log: int, names: Names) -> None
 
 
 def take_over(
-    connection: sqlite3.Connection, table: Table, run: bytes, at: int, message: str, names: Names
+    connection: Connection, table: Table, run: bytes, at: int, message: str, names: Names
 ) -> None:
     """End a run whose owner is dead as Cancelled, under a new fence, in the open transaction."""
     log, fence, sequence, last, pid, host = connection.execute(

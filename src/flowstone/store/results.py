@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from flowstone.core.facts import ResultNoted
+from flowstone.store.connection import Connection
 
 _NOTE = """
     INSERT INTO result (run, at, place, key, is_hit, is_kept, seconds, reason)
@@ -16,19 +16,19 @@ _NOTE = """
     ON CONFLICT (run) DO UPDATE SET at = excluded.at, place = excluded.place, key = excluded.key,
         is_hit = excluded.is_hit, is_kept = excluded.is_kept, seconds = excluded.seconds,
         reason = excluded.reason
-    WHERE excluded.at >= at
+    WHERE excluded.at >= result.at
 """
 _SELECT = "SELECT result.run, at, place, key, is_hit, is_kept, seconds, reason FROM result "
 _KEPT_BEFORE = """
     SELECT result.run, result.at, place, key, is_hit, is_kept, seconds, reason
     FROM task_run other JOIN result ON result.run = other.id
-    WHERE other.task IN (SELECT ref FROM task WHERE name = ?) AND other.id < ? AND is_kept
+    WHERE other.task IN (SELECT ref FROM task WHERE name = ?) AND other.id < ? AND is_kept = 1
     ORDER BY other.id DESC LIMIT ?
 """
 _HITS = """
-    SELECT task.name, count(*), total(seconds)
+    SELECT task.name, count(*), sum(seconds)
     FROM result JOIN task_run run ON run.id = result.run JOIN task ON task.ref = run.task
-    WHERE is_hit GROUP BY task.name
+    WHERE is_hit = 1 GROUP BY task.name
 """
 
 
@@ -53,37 +53,40 @@ class Hits(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def note(connection: sqlite3.Connection, records: Iterable[ResultNoted]) -> None:
+def note(connection: Connection, records: Iterable[ResultNoted]) -> None:
     """Write what records say of results; of a run the latest holds."""
-    connection.executemany(_NOTE, map(msgspec.structs.astuple, records))
+    latest: dict[bytes, ResultNoted] = {}
+    for record in records:
+        before = latest.get(record.run)
+        if before is None or record.at >= before.at:
+            latest[record.run] = record
+    connection.executemany(_NOTE, [msgspec.structs.astuple(one) for one in latest.values()])
 
 
-def forget(connection: sqlite3.Connection, runs: list[bytes]) -> None:
+def forget(connection: Connection, runs: list[bytes]) -> None:
     """Delete what is known of the results of runs; the results themselves stay."""
     connection.executemany("DELETE FROM result WHERE run = ?", [(run,) for run in runs])
 
 
-def result_of(connection: sqlite3.Connection, run: bytes) -> ResultRow | None:
+def result_of(connection: Connection, run: bytes) -> ResultRow | None:
     """Return where the result of a run is, None where nothing was said of it."""
     found = connection.execute(f"{_SELECT} WHERE run = ?", (run,)).fetchone()
     return None if found is None else _row(found)
 
 
-def results_before(
-    connection: sqlite3.Connection, task: str, run: bytes, limit: int
-) -> list[ResultRow]:
+def results_before(connection: Connection, task: str, run: bytes, limit: int) -> list[ResultRow]:
     """Return the results that runs of a task have which began before a run, the newest first."""
     return [_row(found) for found in connection.execute(_KEPT_BEFORE, (task, run, limit))]
 
 
-def hits(connection: sqlite3.Connection) -> list[Hits]:
+def hits(connection: Connection) -> list[Hits]:
     """Return what results that were used again saved, by the names of their tasks."""
     return [Hits(*found) for found in connection.execute(_HITS)]
 
 
-def places(connection: sqlite3.Connection) -> list[str]:
+def places(connection: Connection) -> list[str]:
     """Return the storages in which results of runs are."""
-    rows = connection.execute("SELECT DISTINCT place FROM result WHERE is_kept ORDER BY place")
+    rows = connection.execute("SELECT DISTINCT place FROM result WHERE is_kept = 1 ORDER BY place")
     return [place for (place,) in rows]
 
 

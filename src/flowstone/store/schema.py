@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from collections.abc import Iterator
 
+from flowstone.core.ids import IdSource
+from flowstone.store.connection import Connection
 from flowstone.store.errors import NewerDatabase, NotADatabase
 
 APPLICATION = 0x464C_5354
 """What the header of a database of ours says it belongs to ("FLST")."""
-VERSION = 9
+VERSION = 10
 """The newest schema that this version knows: the number of its last migration."""
+IDENTITY = "CREATE TABLE IF NOT EXISTS flowstone (version INTEGER NOT NULL, id BLOB NOT NULL)"
+"""Makes the table of one row that says which schema a database has, and which one it is."""
+IDENTIFY = "INSERT INTO flowstone (version, id) VALUES (?, ?)"
 _FOLDER = os.path.join(os.path.dirname(__file__), "migrations")
 
 
@@ -43,19 +50,40 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Apply the migrations after `version`, each in a transaction of its own."""
+def migrations(version: int) -> Iterator[tuple[int, str]]:
+    """Give the numbers and the statements of the migrations after `version`."""
     for name in sorted(os.listdir(_FOLDER)):
         number = int(name[:4])
         if name.endswith(".sql") and number > version:
             with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
-                script = file.read()
-            connection.executescript(
-                f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;"
-            )
+                yield number, file.read()
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Apply the migrations after `version`, each in a transaction of its own."""
+    connection.execute(IDENTITY)
+    if identity_of(connection) is None:
+        connection.execute(IDENTIFY, (version, new_identity()))
+    for number, script in migrations(version):
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\n"
+            f"UPDATE flowstone SET version = {number};\nCOMMIT;"
+        )
+
+
+def identity_of(connection: Connection) -> bytes | None:
+    """Return the database's id, which no other has; None while it is being made."""
+    found = connection.execute("SELECT id FROM flowstone").fetchone()
+    return None if found is None else bytes(found[0])
+
+
+def new_identity() -> bytes:
+    """Return an id for a database."""
+    return IdSource(os.urandom(10)).new(time.time_ns())
 
 
 def build(connection: sqlite3.Connection) -> None:
     """Make the whole schema in an empty database."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # what is deleted gives its disk back
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     migrate(connection, 0)

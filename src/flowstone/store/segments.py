@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _FIRST = 4096  # more than a header's frame
 _BACKWARDS = 256 << 10
+_LEASE_SECONDS = 30.0
+_NOW = ".now"
+"""A file that is touched to learn the time on its file system."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -43,13 +46,16 @@ class Seen(msgspec.Struct, frozen=True):
 class LogSeen(msgspec.Struct, frozen=True):
     """A log as it was when it was looked at: its segments in order, and whether its owner is dead.
 
-    `is_alive` is None where neither is proven. `asked` is how many bytes of requests there are.
+    `is_alive` is None where neither is proven; `is_silent` then says that the owner, who is to give
+    a sign of life every ten seconds, gave none for long. `asked` is how many bytes of requests
+    there are.
     """
 
     id: bytes
     segments: list[Seen]
     is_alive: bool | None
     asked: int
+    is_silent: bool = False
 
     @property
     def newest(self) -> Seen:
@@ -66,11 +72,15 @@ class LogSeen(msgspec.Struct, frozen=True):
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """All logs of a home, and the files among them that are none."""
+    """All logs of a home, and the files among them that are none.
+
+    `outgoing` are those that are meant for a server: they are no business of the home's database.
+    """
 
     logs: list[LogSeen]
     foreign: list[Foreign]
     boot: str
+    outgoing: list[LogSeen] = []
 
 
 def survey(home: Path) -> Survey:
@@ -92,10 +102,13 @@ def survey(home: Path) -> Survey:
             parts,
             _is_alive(directory, parts[-1], boot, is_local=is_local),
             size_of(directory, log),  # after the lock: all that a dead owner was asked
+            is_silent=_is_silent(directory, parts[-1]),
         )
         for log, parts in logs.items()
     ]
-    return Survey(found, foreign, boot)
+    own = [log for log in found if log.newest.header.destination is None]
+    outgoing = [log for log in found if log.newest.header.destination is not None]
+    return Survey(own, foreign, boot, outgoing)
 
 
 def is_written(seen: Seen, at: int) -> bool:
@@ -167,11 +180,26 @@ def _header_in(data: bytes, length: int, log: bytes) -> Header | str:
     return header
 
 
+def _is_silent(directory: str, newest: Seen) -> bool:
+    """Whether a lease has run out, by the clock of the file system that it lies on."""
+    if newest.header.judged == "lock":
+        return False
+    path = os.path.join(directory, _NOW)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.utime(path)
+        return os.stat(path).st_mtime - os.stat(newest.path).st_mtime > _LEASE_SECONDS
+    except OSError:  # who cannot touch a file there does not know what time it is there
+        return False
+
+
 def _is_alive(directory: str, newest: Seen, boot: str, *, is_local: bool) -> bool | None:
+    header = newest.header
+    if header.judged != "lock":
+        return None
     if not newest.is_free:
         return True
-    header = newest.header
-    if header.judged != "lock" or not is_local:
+    if not is_local:
         return None
     is_of_this_boot = header.boot == boot and header.process_start
     if is_of_this_boot and process_start(header.pid) == header.process_start:

@@ -8,13 +8,13 @@ one query over all of them would sort everything that it finds.
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from flowstone.core.states import COMPLETED, TYPES
+from flowstone.store.connection import EVERYTHING, Connection
 from flowstone.store.lives import ASKED, CLOSED, DIED, is_end
 from flowstone.store.rows import FlowRunRow, RunFilter, RunRow, TaskRunRow
 
@@ -43,7 +43,7 @@ class Kind(msgspec.Struct, Generic[Row], frozen=True):
 
 
 def select(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kind: Kind[Row],
     wanted: RunFilter,
     limit: int,
@@ -62,24 +62,24 @@ def select(
 
 
 def select_where(
-    connection: sqlite3.Connection, kind: Kind[Row], where: str, values: list[Any], limit: int
+    connection: Connection, kind: Kind[Row], where: str, values: list[Any], limit: int
 ) -> list[Row]:
     """Return the runs that fit a condition, newest first."""
     return [kind.make(row) for row in _run(connection, kind, where, values, limit)]
 
 
 def _run(
-    connection: sqlite3.Connection, kind: Kind[Row], where: str, values: list[Any], limit: int
+    connection: Connection, kind: Kind[Row], where: str, values: list[Any], limit: int
 ) -> list[tuple[Any, ...]]:
     return connection.execute(
         f"SELECT {kind.columns} FROM {kind.table} run {kind.joins} "  # noqa: S608 - our own names
         f"WHERE {where} ORDER BY run.id DESC LIMIT ?",
-        [*values, limit or -1],
+        [*values, limit or EVERYTHING],
     ).fetchall()
 
 
 def _ways(
-    connection: sqlite3.Connection, kind: Kind[Row], wanted: RunFilter
+    connection: Connection, kind: Kind[Row], wanted: RunFilter
 ) -> list[tuple[str, list[Any]]]:
     """Return the conditions that each name one stretch of an index; together all that may fit."""
     parent = "parent_flow_run" if kind.table == "flow_run" else "flow_run"
@@ -97,7 +97,7 @@ def _ways(
 
 
 def _unusual_ways(
-    connection: sqlite3.Connection, flow_run: bytes, wanted: list[int]
+    connection: Connection, flow_run: bytes, wanted: list[int]
 ) -> list[tuple[str, list[Any]]]:
     """Return one way for each state that the flow run has task runs in, as far as it is wanted."""
     counts = connection.execute(
@@ -114,7 +114,7 @@ def _unusual_ways(
 
 
 def _conditions(
-    connection: sqlite3.Connection, kind: Kind[Row], wanted: RunFilter, before: bytes | None
+    connection: Connection, kind: Kind[Row], wanted: RunFilter, before: bytes | None
 ) -> tuple[list[str], list[Any]]:
     found: list[str] = []
     values: list[Any] = []
@@ -144,16 +144,18 @@ def _conditions(
 
 
 def _any_of(column: str, refs: list[int]) -> str:
+    if not refs:
+        return "1 = 0"
     # The + keeps the planner from walking this column's index instead of the one that was chosen.
     return f"{column} IN ({', '.join('?' * len(refs))})"
 
 
-def _refs(connection: sqlite3.Connection, table: str, name: str) -> list[int]:
+def _refs(connection: Connection, table: str, name: str) -> list[int]:
     rows = connection.execute(f"SELECT ref FROM {table} WHERE name = ?", (name,))  # noqa: S608
     return [ref for (ref,) in rows]
 
 
-def _states(connection: sqlite3.Connection, wanted: tuple[str, ...]) -> list[int]:
+def _states(connection: Connection, wanted: tuple[str, ...]) -> list[int]:
     folded = {text.casefold() for text in wanted}
     return [
         ref

@@ -37,22 +37,24 @@ LOAD_FLOW_RUN = _load("flow_run", FlowLife)
 
 # The run that most runs are: Pending when created, Running when started, Completed without a word.
 INSERT_PLAIN_TASK_RUN = """
-    INSERT OR IGNORE INTO task_run
+    INSERT INTO task_run
         (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
          state, shown, is_open, sequence, attempt)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3, 3, 0, 2, 1)
+    ON CONFLICT DO NOTHING
 """
 # The same on its way: Pending (1) with sequence 0, or Running (2) with sequence 1.
 INSERT_OPEN_TASK_RUN = """
-    INSERT OR IGNORE INTO task_run
+    INSERT INTO task_run
         (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
          state, shown, is_open, sequence, attempt)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
+    ON CONFLICT DO NOTHING
 """
 # Those of some ids (the braces) that are still so, by the word of one log (the + keeps the planner
 # from walking what is open there).
 OPEN_PLAIN_TASK_RUNS = """
-    SELECT id, flow_run, created, state, fence FROM task_run
+    SELECT id, flow_run, task, created, started, state, fence FROM task_run
     WHERE +log = ? AND id IN ({}) AND is_open = 1 AND state IN (1, 2) AND sequence = state - 1
         AND attempt = sequence AND history IS NULL AND name IS NOT NULL AND message IS NULL
         AND scheduled IS NULL AND mark IS NULL
@@ -62,34 +64,58 @@ START_PLAIN_TASK_RUN = """
     WHERE id = ?
 """
 COMPLETE_PLAIN_TASK_RUN = """
-    UPDATE task_run SET started = ifnull(?, started), at = ?, state = 3, shown = 3, is_open = 0,
+    UPDATE task_run SET started = coalesce(?, started), at = ?, state = 3, shown = 3, is_open = 0,
         sequence = 2, attempt = 1
     WHERE id = ?
 """
-INSERT_TASK_RUN_TAG = "INSERT OR IGNORE INTO task_run_tag (tag, run) VALUES (?, ?)"
-INSERT_EDGE = "INSERT OR IGNORE INTO edge (run, upstream, name) VALUES (?, ?, ?)"
+INSERT_TASK_RUN_TAG = "INSERT INTO task_run_tag (tag, run) VALUES (?, ?) ON CONFLICT DO NOTHING"
+INSERT_EDGE = "INSERT INTO edge (run, upstream, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 
 INSERT_LINE = """
-    INSERT OR IGNORE INTO log_line
+    INSERT INTO log_line
         (log, position, flow_run, task_run, at, level, logger, message)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING
 """
 
 ADD_TASK_COUNT = """
-    INSERT INTO task_count (flow_run, state, runs) VALUES (?, ?, ?)
-    ON CONFLICT (flow_run, state) DO UPDATE SET runs = runs + excluded.runs
+    INSERT INTO task_count (flow_run, task, state, runs) VALUES (?, ?, ?, ?)
+    ON CONFLICT (flow_run, task, state) DO UPDATE SET runs = task_count.runs + excluded.runs
 """
 
 ADD_TASK_HOUR = """
     INSERT INTO task_hour (hour, state, runs) VALUES (?, ?, ?)
-    ON CONFLICT (hour, state) DO UPDATE SET runs = runs + excluded.runs
+    ON CONFLICT (hour, state) DO UPDATE SET runs = task_hour.runs + excluded.runs
+"""
+ADD_TASK_MINUTE = """
+    INSERT INTO task_minute (minute, runs) VALUES (?, ?)
+    ON CONFLICT (minute) DO UPDATE SET runs = task_minute.runs + excluded.runs
+"""
+ADD_TASK_DAY = """
+    INSERT INTO task_day (task, day, state, took, runs) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (task, state, took, day) DO UPDATE SET runs = task_day.runs + excluded.runs
+"""
+ADD_LATE_HOUR = """
+    INSERT INTO late_hour (hour, late, runs) VALUES (?, ?, ?)
+    ON CONFLICT (hour, late) DO UPDATE SET runs = late_hour.runs + excluded.runs
+"""
+ADD_FLOW_HOUR = """
+    INSERT INTO flow_hour (hour, state, runs) VALUES (?, ?, ?)
+    ON CONFLICT (hour, state) DO UPDATE SET runs = flow_hour.runs + excluded.runs
+"""
+ADD_FLOW_DAY = """
+    INSERT INTO flow_day (flow, day, state, took, runs) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (flow, state, took, day) DO UPDATE SET runs = flow_day.runs + excluded.runs
 """
 
 OPEN_TASK_RUNS_OF_LOG = (
-    "SELECT id, flow_run, created, shown FROM task_run WHERE log = ? AND is_open = 1"
+    "SELECT id, at, flow_run, task, created, started, shown FROM task_run "
+    "WHERE log = ? AND is_open = 1"
 )
 OPEN_TASK_RUNS_OF_FLOW_RUN = OPEN_TASK_RUNS_OF_LOG + " AND flow_run = ?"
-OPEN_FLOW_RUNS_OF_LOG = "SELECT id FROM flow_run WHERE log = ? AND is_open = 1"
+OPEN_FLOW_RUNS_OF_LOG = (
+    "SELECT id, at, flow, created, started, shown FROM flow_run WHERE log = ? AND is_open = 1"
+)
 OPEN_FLOW_RUNS_OF_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND parent_flow_run = ?"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from typing import TYPE_CHECKING
 
 from flowstone.log.files import DAMAGED, segment_name
@@ -11,6 +10,7 @@ from flowstone.log.frames import seed_of
 from flowstone.log.reader import read
 from flowstone.store import logs
 from flowstone.store.collector import Collected
+from flowstone.store.connection import Connection
 from flowstone.store.database import logs_path
 from flowstone.store.rows import DamageRow, ForeignRow, LogFacts, LogStatus, RejectedRow
 from flowstone.store.segments import LogSeen, Seen, survey
@@ -22,7 +22,7 @@ _CHUNK = 1 << 20
 _MOST_REJECTED = 1000
 
 
-def status_of(connection: sqlite3.Connection, home: Path, collected: Collected | None) -> LogStatus:
+def status_of(connection: Connection, home: Path, collected: Collected | None) -> LogStatus:
     """Return which logs are there, what of them is not collected, and what went wrong."""
     seen = survey(home)
     return LogStatus(
@@ -42,7 +42,7 @@ def status_of(connection: sqlite3.Connection, home: Path, collected: Collected |
     )
 
 
-def _facts(connection: sqlite3.Connection, log: LogSeen) -> LogFacts:
+def _facts(connection: Connection, log: LogSeen) -> LogFacts:
     row = logs.row_of(connection, log.id)
     header = log.newest.header
     lost = (0, 0)
@@ -86,7 +86,7 @@ def _written(log: LogSeen, seen: Seen, applied: int) -> int:
     return at - begin
 
 
-def _damages(connection: sqlite3.Connection, home: Path) -> tuple[DamageRow, ...]:
+def _damages(connection: Connection, home: Path) -> tuple[DamageRow, ...]:
     found = []
     rows = connection.execute(
         "SELECT log.id, segment, position, length, reason FROM damage "

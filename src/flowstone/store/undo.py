@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from flowstone.core.facts import TransactionEnded, TransactionNoted
+from flowstone.store.connection import Connection
 
 _NOTE = """
     INSERT INTO undo (id, at, parent, flow_run, task_run, title, hooks, vals, lost)
@@ -46,9 +46,7 @@ class UndoRow(msgspec.Struct, frozen=True):
     ended: int | None
 
 
-def write(
-    connection: sqlite3.Connection, records: Iterable[TransactionNoted | TransactionEnded]
-) -> None:
+def write(connection: Connection, records: Iterable[TransactionNoted | TransactionEnded]) -> None:
     """Write what records say of transactions, in their order."""
     for record in records:
         if isinstance(record, TransactionEnded):
@@ -62,12 +60,12 @@ def write(
             connection.execute(_NOTE, row_of)
 
 
-def undo_of(connection: sqlite3.Connection, flow_run: bytes) -> list[UndoRow]:
+def undo_of(connection: Connection, flow_run: bytes) -> list[UndoRow]:
     """Return the transactions of a flow run and of those below it, in the order of staging."""
     return [_row(found) for found in connection.execute(_SELECT, (flow_run,))]
 
 
-def forget(connection: sqlite3.Connection, flow_run: bytes) -> None:
+def forget(connection: Connection, flow_run: bytes) -> None:
     """Delete what is known of the transactions of one flow run."""
     connection.execute("DELETE FROM undo WHERE flow_run = ?", (flow_run,))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,15 @@ from typing import Any
 import msgspec
 
 from flowstone.core.ids import IdSource
+from flowstone.store.connection import EVERYTHING, Connection
 from flowstone.store.database import connect_reader, make_durable, transaction
 
 _COLUMNS = "id, name, value, tags, created, updated"
-_SET = f"""
-    INSERT INTO variable ({_COLUMNS}) VALUES (?, ?, ?, ifnull(?, '[]'), ?, ?)
-    ON CONFLICT (name) DO UPDATE SET value = excluded.value, tags = ifnull(?, tags),
+_MAKE = f"INSERT INTO variable ({_COLUMNS}) VALUES (?, ?, ?, coalesce(?, '[]'), ?, ?)"  # noqa: S608
+_SET = f"""{_MAKE}
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, tags = coalesce(?, variable.tags),
         updated = excluded.updated
-"""  # noqa: S608 - our own names
+"""
 
 
 class VariableRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,17 +35,24 @@ class VariableRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def variables(home: Path, name: str | None = None, limit: int = 0) -> list[VariableRow]:
     """Return the variables of a home by name, or the one of that name; `limit` 0 is all."""
-    where, given = ("", []) if name is None else ("WHERE name = ?", [name])
     try:
         connection = connect_reader(home)
     except FileNotFoundError:
         return []
     with contextlib.closing(connection):
-        rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM variable {where} ORDER BY name LIMIT ?",  # noqa: S608 - ours
-            [*given, limit or -1],
-        )
-        return [_variable(row) for row in rows]
+        return find_variables(connection, name, limit)
+
+
+def find_variables(
+    connection: Connection, name: str | None = None, limit: int = 0
+) -> list[VariableRow]:
+    """Return the variables by name, or the one of that name; `limit` 0 is all."""
+    where, given = ("", []) if name is None else ("WHERE name = ?", [name])
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM variable {where} ORDER BY name LIMIT ?",  # noqa: S608 - ours
+        [*given, limit or EVERYTHING],
+    )
+    return [_variable(row) for row in rows]
 
 
 def set_variable(
@@ -60,16 +67,29 @@ def set_variable(
 
     None where the name is taken and `overwrite` is not set. `tags` of None leaves those there are.
     """
+    with transaction(home) as connection:
+        kept = put_variable(connection, name, value, tags=tags, overwrite=overwrite)
+    make_durable(home)
+    return kept
+
+
+def put_variable(
+    connection: Connection,
+    name: str,
+    value: str,
+    *,
+    tags: list[str] | None = None,
+    overwrite: bool = False,
+) -> VariableRow | None:
+    """Do what `set_variable` does, in the open transaction."""
     now = time.time_ns()
     packed = None if tags is None else msgspec.json.encode(tags).decode()
     new_id = IdSource(os.urandom(10)).new(now)
-    with transaction(home) as connection:
-        if not overwrite and _one(connection, name) is not None:
-            return None
-        connection.execute(_SET, (new_id, name, value, packed, now, now, packed))
-        kept = _one(connection, name)
-    make_durable(home)
-    return kept
+    statement = _SET if overwrite else f"{_MAKE} ON CONFLICT DO NOTHING"
+    given = (new_id, name, value, packed, now, now, *([packed] if overwrite else []))
+    if not connection.execute(statement, given).rowcount:
+        return None
+    return find_variables(connection, name)[0]
 
 
 def unset_variable(home: Path, name: str) -> bool:
@@ -77,15 +97,14 @@ def unset_variable(home: Path, name: str) -> bool:
     if not variables(home, name):
         return False
     with transaction(home) as connection:
-        deleted = connection.execute("DELETE FROM variable WHERE name = ?", (name,)).rowcount
+        deleted = drop_variable(connection, name)
     make_durable(home)
-    return deleted > 0
+    return deleted
 
 
-def _one(connection: sqlite3.Connection, name: str) -> VariableRow | None:
-    query = f"SELECT {_COLUMNS} FROM variable WHERE name = ?"  # noqa: S608 - our own names
-    row = connection.execute(query, (name,)).fetchone()
-    return None if row is None else _variable(row)
+def drop_variable(connection: Connection, name: str) -> bool:
+    """Delete a variable in the open transaction; return whether there was one."""
+    return connection.execute("DELETE FROM variable WHERE name = ?", (name,)).rowcount > 0
 
 
 def _variable(row: tuple[Any, ...]) -> VariableRow:

@@ -6,10 +6,11 @@ owner's next record of the run takes it away; that somebody asked to cancel it h
 
 from __future__ import annotations
 
-import sqlite3
+from typing import Any
 
 from flowstone.core.states import CANCELLING, CRASHED
 from flowstone.log.control import CancelAsked
+from flowstone.store.connection import Connection
 from flowstone.store.counts import Counts
 from flowstone.store.lives import ASKED, CLOSED, DIED
 from flowstone.store.statements import (
@@ -28,7 +29,7 @@ from flowstone.store.statements import (
 _CLOSED_MESSAGE = "Its flow run ended while it was open."
 
 
-def mark_died(connection: sqlite3.Connection, log: int, at: int, message: str) -> int:
+def mark_died(connection: Connection, log: int, at: int, message: str) -> int:
     """Mark the open runs of a log whose owner is dead, and return how many there were."""
     tasks = connection.execute(OPEN_TASK_RUNS_OF_LOG, (log,)).fetchall()
     flows = connection.execute(OPEN_FLOW_RUNS_OF_LOG, (log,)).fetchall()
@@ -36,7 +37,7 @@ def mark_died(connection: sqlite3.Connection, log: int, at: int, message: str) -
     return len(tasks) + len(flows)
 
 
-def close_children(connection: sqlite3.Connection, log: int, flow_run: bytes, at: int) -> None:
+def close_children(connection: Connection, log: int, flow_run: bytes, at: int) -> None:
     """Mark what is open below a flow run that ended, as far as it belongs to the same log."""
     waiting = [flow_run]
     while waiting:
@@ -44,10 +45,10 @@ def close_children(connection: sqlite3.Connection, log: int, flow_run: bytes, at
         tasks = connection.execute(OPEN_TASK_RUNS_OF_FLOW_RUN, (log, parent)).fetchall()
         flows = connection.execute(OPEN_FLOW_RUNS_OF_FLOW_RUN, (log, parent)).fetchall()
         _mark(connection, tasks, flows, (CLOSED, at, _CLOSED_MESSAGE))
-        waiting += [run for (run,) in flows]
+        waiting += [run for run, *_ in flows]
 
 
-def mark_asked(connection: sqlite3.Connection, log: int, request: CancelAsked) -> None:
+def mark_asked(connection: Connection, log: int, request: CancelAsked) -> None:
     """Mark a run that somebody asked to cancel, where it is open and nobody had asked before."""
     tasks = connection.execute(UNASKED_TASK_RUN, (log, request.run)).fetchall()
     flows = connection.execute(UNASKED_FLOW_RUN, (log, request.run)).fetchall()
@@ -55,19 +56,26 @@ def mark_asked(connection: sqlite3.Connection, log: int, request: CancelAsked) -
 
 
 def _mark(
-    connection: sqlite3.Connection,
-    tasks: list[tuple[bytes, bytes | None, int, int]],
-    flows: list[tuple[bytes]],
+    connection: Connection,
+    tasks: list[tuple[Any, ...]],
+    flows: list[tuple[Any, ...]],
     mark: tuple[int, int, str],
 ) -> None:
     is_asked = mark[0] == ASKED
+    state = CANCELLING if is_asked else CRASHED
+    counts = Counts()
     if tasks:
-        counts = Counts()
-        for _run, flow_run, created, shown in tasks:
-            counts.move(flow_run, created, shown, CANCELLING if is_asked else CRASHED)
+        for _run, at, flow_run, task, created, started, shown in tasks:
+            ended = None if is_asked else max(at, mark[1])
+            counts.add(flow_run, task, created, started, None, shown, runs=-1)
+            counts.add(flow_run, task, created, started, ended, state)
         statement = ASK_TASK_RUN if is_asked else CRASH_TASK_RUN
         connection.executemany(statement, [(*mark, run) for run, *_ in tasks])
-        counts.write(connection)
     if flows:
+        for run, at, flow, created, started, shown in flows:
+            ended = None if is_asked else max(at, mark[1])
+            counts.add_flow(run, flow, created, started, None, shown, runs=-1)
+            counts.add_flow(run, flow, created, started, ended, state)
         statement = ASK_FLOW_RUN if is_asked else CRASH_FLOW_RUN
-        connection.executemany(statement, [(*mark, run) for (run,) in flows])
+        connection.executemany(statement, [(*mark, run) for run, *_ in flows])
+    counts.write(connection)

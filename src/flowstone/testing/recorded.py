@@ -52,6 +52,10 @@ class RecordedRun(msgspec.Struct, frozen=True, kw_only=True):
     end_time: datetime | None
     flow_run_id: UUID | None
     """The flow run that a task run belongs to, or that called a flow run as its subflow."""
+    cpu_seconds: float | None = None
+    """The seconds of processors that a task run used where its process did nothing else."""
+    peak_memory: int | None = None
+    """The most bytes of memory that its process had meanwhile, where that is known."""
 
 
 def recorded_runs() -> list[RecordedRun]:
@@ -108,6 +112,7 @@ def _empty() -> sqlite3.Connection:
 def _recorded(store: Store, row: FlowRunRow | TaskRunRow) -> RecordedRun:
     is_flow = isinstance(row, FlowRunRow)
     around = row.parent_flow_run if isinstance(row, FlowRunRow) else row.flow_run
+    usage = None if is_flow else store.usage(row.id)
     return RecordedRun(
         kind="flow" if is_flow else "task",
         id=UUID(bytes=row.id),
@@ -123,6 +128,8 @@ def _recorded(store: Store, row: FlowRunRow | TaskRunRow) -> RecordedRun:
         start_time=_moment(row.start),
         end_time=_moment(row.end),
         flow_run_id=UUID(bytes=around) if around is not None else None,
+        cpu_seconds=usage.cpu if usage is not None else None,
+        peak_memory=usage.memory if usage is not None else None,
     )
 
 

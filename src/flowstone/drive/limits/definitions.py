@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from flowstone.drive.limits.files import SLOTS, Holder, Limit, LimitFile
+from flowstone.drive.limits.files import SLOTS, Limit, LimitFile
 from flowstone.drive.limits.folder import Folder
+from flowstone.drive.limits.notes import Holder, Waiter
 from flowstone.exceptions import LimitExists, LimitNotFound
 
 _LONGEST_NAME = 1000
@@ -20,13 +21,56 @@ _PATIENCE = 5.0
 
 
 class Usage(NamedTuple):
-    """A limit and how it is used: its slots, the level of a rate, who waits."""
+    """A limit and how it is used: its slots, the level of a rate, who has them and who waits.
+
+    `overlaps` is how often a holder whose lease had lapsed ran beside others for whom there was no
+    room then.
+    """
 
     limit: Limit
     used: int
     level: float
     waiting: int
     holders: tuple[Holder, ...]
+    waiters: tuple[Waiter, ...] = ()
+    overlaps: int = 0
+
+
+class Book(Protocol):
+    """What limits there are, wherever they are kept: made, changed, deleted, listed."""
+
+    def all(self, prefix: str = "") -> list[Limit]:
+        """Return the limits, by name; only those whose name begins so."""
+
+    def usage(self, name: str) -> Usage:
+        """Return how a limit is used now. Raises `LimitNotFound`."""
+
+    def create(
+        self, name: str, limit: int, *, active: bool = True, slot_decay_per_second: float = 0.0
+    ) -> Limit:
+        """Make a limit. Raises `LimitExists`, and `ValueError` for what cannot be one."""
+
+    def change(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        active: bool | None = None,
+        slot_decay_per_second: float | None = None,
+        level: float | None = None,
+    ) -> Limit:
+        """Change what is given. Raises `LimitNotFound`, and `ValueError`."""
+
+    def delete(self, name: str) -> Limit:
+        """Delete a limit; who waits for it goes on. Raises `LimitNotFound`."""
+
+
+@runtime_checkable
+class ResettableBook(Book, Protocol):
+    """The limits of a server, whose slots are held on leases."""
+
+    def reset(self, name: str) -> int:
+        """End all leases of a limit, and empty a rate; return how many leases ended."""
 
 
 class Definitions:
@@ -48,7 +92,9 @@ class Definitions:
                 raise self._not_found(name)
             waiting = len(file.queue) + file.count_tickets()
             level = file.level(limit) if limit.slot_decay_per_second > 0 else 0.0
-            return Usage(limit, file.used(), level, waiting, tuple(file.holders()))
+            holders, waiters = tuple(file.holders()), tuple(file.waiters())
+            used, overlaps = file.used(), file.overlaps()
+            return Usage(limit, used, level, waiting, holders, waiters, overlaps)
 
     def create(
         self, name: str, limit: int, *, active: bool = True, slot_decay_per_second: float = 0.0
@@ -64,7 +110,7 @@ class Definitions:
             created=now,
             updated=now,
         )
-        _check(made)
+        check(made)
         with self._changing(name, make=True) as file:
             if file.read() is not None:
                 message = f"There is a limit {name!r} already; 'gcl update' changes it."
@@ -100,7 +146,7 @@ class Definitions:
             after = msgspec.structs.replace(
                 before, **{field: value for field, value in given.items() if value is not None}
             )
-            _check(after)
+            check(after)
             if level is None and before.slot_decay_per_second > 0:
                 level = file.level(before)  # the time until now counts at the old pace
             if level is not None:
@@ -143,7 +189,8 @@ class Definitions:
         return LimitNotFound(message)
 
 
-def _check(limit: Limit) -> None:
+def check(limit: Limit) -> None:
+    """Raise `ValueError` for what cannot be a limit."""
     size = len(limit.name.encode())
     if not 0 < size <= _LONGEST_NAME:
         message = f"A limit's name has 1 to {_LONGEST_NAME} bytes; this one has {size}."
@@ -154,3 +201,25 @@ def _check(limit: Limit) -> None:
     if not 0 <= limit.slot_decay_per_second < float("inf"):
         message = f"A slot decay is a number of 0 or more; got {limit.slot_decay_per_second}."
         raise ValueError(message)
+
+
+def refusal(limits: Iterable[Limit], occupy: int, *, is_rate: bool) -> str | None:
+    """Return why so many slots can never be had of these limits, None where they can."""
+    for limit in limits:
+        if occupy > limit.limit:
+            return (
+                f"Asked for {occupy} of the limit {limit.name!r}, which is {limit.limit}. "
+                f"Ask for less, or raise the limit: flowstone gcl update {limit.name} --limit N"
+            )
+        if is_rate and limit.slot_decay_per_second <= 0:
+            return (
+                f"The limit {limit.name!r} is no rate: none of its slots becomes free by itself. "
+                f"Make it one: flowstone gcl update {limit.name} --slot-decay-per-second N"
+            )
+    return None
+
+
+def reason(limit: Limit, used: float, position: int, *, is_rate: bool) -> str:
+    """Return what a request waits for: `limit db (3 of 3), position 2`."""
+    kind = "rate limit" if is_rate else "limit"
+    return f"{kind} {limit.name} ({round(used)} of {limit.limit}), position {position}"

@@ -4,7 +4,9 @@
     0 …                 the definition, in a frame    byte k: slot k
     4096 …              next ticket, level of a rate
     8192 …              when waiters last looked
-    65536 …             who holds slot k, in words
+    4352 …              how many slots may have a lease, until when at the longest
+    4608 …              how often a lapsed lease was taken up above the limit
+    65536 …             who holds slot k, in words, and its lease (`notes`)
     2**32 + n           –                             waiter with ticket n
     2**62               –                             the gate: its holder decides
 
@@ -19,18 +21,19 @@ import fcntl
 import hashlib
 import os
 import struct
-import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from flowstone.drive.limits import locks
+from flowstone.drive.limits import locks, notes
+from flowstone.drive.limits.clocks import clock, this_boot
+from flowstone.drive.limits.notes import Holder, Lease, Waiter
 from flowstone.drive.waiting import CLOCKS
-from flowstone.log.machine import boot_id
 
 if TYPE_CHECKING:
     from flowstone.drive.limits.requests import Request
@@ -39,16 +42,15 @@ SUFFIX = ".limit"
 SLOTS = 1 << 32
 """One more than the highest slot; the first ticket's byte."""
 _TICKETS_END = 1 << 62
+_MOST_WAITERS = 10_000
+"""Of one process, that are listed."""
 _GATE = 1 << 62
-_STATE_AT, _BEATS_AT, _LABELS_AT = 4096, 8192, 65536
+_STATE_AT, _OVERLAPS_AT, _BEATS_AT = 4096, 4608, 8192
 _MAGIC = b"FSLIMIT1"
 _FRAME = struct.Struct("<8sII")
 _STATE = struct.Struct("<Qdq16s")
 _MOMENT = struct.Struct("<q")
 _BEATS = 4096
-_LABEL = 128
-_LABELED = 1 << 20
-"""Slots from here on have no words: nobody reads a list of a million holders."""
 _SHOWN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-.")
 _LONGEST = 200
 _HIGH = 512
@@ -74,15 +76,6 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     updated: int = 0
 
 
-class Holder(NamedTuple):
-    """Who holds a slot: the process (0: unknown), since when (ns since 1970), and in words."""
-
-    slot: int
-    pid: int
-    since: int
-    label: str
-
-
 def file_name(name: str) -> str:
     """Return the name of a limit's file; different for any two names, on any file system."""
     data = name.encode("utf-8", "surrogatepass")
@@ -92,14 +85,9 @@ def file_name(name: str) -> str:
     return text + SUFFIX
 
 
-def now() -> int:
-    """Return nanoseconds of the clock that all processes share and that sleep does not stop."""
-    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
 def _rate_clock() -> int:
-    clock = CLOCKS.get() if CLOCKS else None
-    return now() if clock is None else clock.now()
+    stand_in = CLOCKS.get() if CLOCKS else None
+    return clock() if stand_in is None else stand_in.now()
 
 
 class LimitFile:
@@ -190,7 +178,7 @@ class LimitFile:
 
     def beat(self) -> None:
         """Note that this process's waiters still look."""
-        moment = now()
+        moment = clock()
         if moment - self._beat_at > BEAT * 1e9:
             self._beat_at = moment
             with suppress(OSError):  # a full disk: then others may overtake, no more
@@ -220,53 +208,108 @@ class LimitFile:
 
     def used(self) -> int:
         """Return how many slots are held, here and elsewhere, also above the limit."""
-        return len(self.own) + sum(held.end - held.start for held in self.slots())
+        held, leased = self.slots(), notes.leased(self.fd)
+        locked = len(self.own) + sum(one.end - one.start for one in held)
+        return locked + sum(
+            slot not in self.own and not any(one.start <= slot < one.end for one in held)
+            for slot in leased
+        )
 
     def take_slots(self, request: Request, count: int, below: int) -> bool:
         """Hold so many of the lowest free slots for a request. The gate is held."""
         taken = {slot for held in self.slots() for slot in range(held.start, held.end)}
+        taken.update(notes.leased(self.fd))
         for slot in range(below):
             if len(request.slots.get(self, ())) == count:
                 break
             if slot in self.own or slot in taken:
                 continue
+            if request.lease is not None:
+                request.lease.begin()
             # Noted before it is held: an interrupt in between leaves too much to free.
             self.own[slot] = request
             request.slots.setdefault(self, []).append(slot)
             if not locks.take(self.fd, slot):
                 self.free_slots(request)
                 return False
-            self._label(slot, request.label)
+            notes.write(self.fd, slot, request.label, request.lease)
         return True
+
+    def take_back(self, request: Request, slot: int) -> bool:
+        """Hold a slot for the lease that it has, if this process does not. The gate is held."""
+        if slot in self.own:
+            return False
+        self.own[slot] = request
+        request.slots.setdefault(self, []).append(slot)
+        locks.take(self.fd, slot)  # where its last holder is just dying the lease holds it
+        return True
+
+    def leases(self) -> Iterator[tuple[int, str, Lease]]:
+        """Give each slot that has a lease which is not over, with its label and that lease."""
+        return notes.leases(self.fd)
+
+    def overlaps(self) -> int:
+        """Return how often a lapsed lease was taken up above the limit."""
+        raw = os.pread(self.fd, _MOMENT.size, _OVERLAPS_AT)
+        return int(_MOMENT.unpack(raw)[0]) if len(raw) == _MOMENT.size else 0
+
+    def count_overlap(self) -> None:
+        """Count one more. The gate is held."""
+        with suppress(OSError):  # a full disk: then one is not counted
+            os.pwrite(self.fd, _MOMENT.pack(self.overlaps() + 1), _OVERLAPS_AT)
+
+    def renew(self, request: Request) -> None:
+        """Let the lease of a request go on until the time that it says now. Raises `OSError`."""
+        if request.lease is not None:
+            for slot in request.slots.get(self, ()):
+                notes.renew(self.fd, slot, request.lease)
 
     def free_slots(self, request: Request) -> None:
         """Free what a request holds of this limit."""
         for slot in request.slots.pop(self, ()):
             self.own.pop(slot, None)
+            if request.lease is not None:
+                notes.end(self.fd, slot)
             _free(self.fd, slot)
+
+    def waiters(self) -> Iterator[Waiter]:
+        """Give who waits, in the order of their tickets; of other processes only which they are."""
+        waiting: list[tuple[int, int, Request | None]] = [
+            (request.tickets.get(self, _TICKETS_END), os.getpid(), request)
+            for request in self.queue
+        ]
+        waiting += [
+            (at - SLOTS, held.pid, None)
+            for held in self.tickets()
+            for at in range(held.start, min(held.end, held.start + _MOST_WAITERS))
+        ]
+        for _, pid, request in sorted(waiting, key=itemgetter(0)):
+            lease = request.lease if request is not None else None
+            label = request.label if request is not None else ""
+            if lease is None:
+                yield Waiter(pid=pid, label=label)
+            else:
+                yield Waiter(pid=lease.pid, label=label, host=lease.host, run=lease.run)
 
     def holders(self) -> Iterator[Holder]:
         """Give who holds the slots, in order of the slots."""
-        owners = dict.fromkeys(self.own, os.getpid())
+        owners = dict.fromkeys((*notes.leased(self.fd), *self.own), os.getpid())
         for held in self.slots():
             owners.update(dict.fromkeys(range(held.start, held.end), held.pid))
         for slot, pid in sorted(owners.items()):
-            raw = os.pread(self.fd, _LABEL, _LABELS_AT + slot * _LABEL) if slot < _LABELED else b""
-            since = _MOMENT.unpack_from(raw)[0] if len(raw) == _LABEL else 0
-            label = raw[_MOMENT.size :].rstrip(b"\0").decode("utf-8", "ignore")
-            yield Holder(slot, pid, since, label)
+            yield notes.read(self.fd, slot, pid)
 
     def level(self, limit: Limit) -> float:
         """Return how many slots of a rate are taken now."""
         _, level, moment, boot = self._state()
         passed = _rate_clock() - moment
-        if boot != _boot() or passed < 0:  # the machine was restarted, and its clock with it
+        if boot != this_boot() or passed < 0:  # the machine was restarted, and its clock with it
             return 0.0
         return float(max(0.0, level - limit.slot_decay_per_second * passed / 1e9))
 
     def set_level(self, level: float) -> None:
         """Note how many slots of a rate are taken now. The gate is held."""
-        raw = _STATE.pack(self._state()[0], level, _rate_clock(), _boot())
+        raw = _STATE.pack(self._state()[0], level, _rate_clock(), this_boot())
         os.pwrite(self.fd, raw, _STATE_AT)
 
     def close(self) -> None:
@@ -285,15 +328,8 @@ class LimitFile:
         if pid <= 0:
             return True  # in another container: its notes are under a number that we do not know
         raw = os.pread(self.fd, _MOMENT.size, _beat_at(pid))
-        passed = now() - _MOMENT.unpack(raw)[0] if len(raw) == _MOMENT.size else 0
+        passed = clock() - _MOMENT.unpack(raw)[0] if len(raw) == _MOMENT.size else 0
         return 0 <= passed < AWAKE * 1e9
-
-    def _label(self, slot: int, text: str) -> None:
-        if slot < _LABELED:
-            label = text.encode("utf-8", "replace")[: _LABEL - _MOMENT.size]
-            raw = (_MOMENT.pack(time.time_ns()) + label).ljust(_LABEL, b"\0")
-            with suppress(OSError):  # a full disk: then nobody reads who holds the slot
-                os.pwrite(self.fd, raw, _LABELS_AT + slot * _LABEL)
 
 
 def _free(fd: int, at: int) -> None:
@@ -329,12 +365,3 @@ def _decode(raw: bytes, path: str) -> Limit | None:
 
 def _beat_at(pid: int) -> int:
     return _BEATS_AT + _MOMENT.size * (pid % _BEATS)
-
-
-_BOOT: list[bytes] = []
-
-
-def _boot() -> bytes:
-    if not _BOOT:
-        _BOOT.append(bytes.fromhex(boot_id().replace("-", "")).ljust(16, b"\0")[:16])
-    return _BOOT[0]

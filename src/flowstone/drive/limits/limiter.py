@@ -19,7 +19,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from flowstone.drive.limits.files import Limit, LimitFile
+from flowstone.drive.limits.definitions import reason, refusal
+from flowstone.drive.limits.files import SLOTS, Limit, LimitFile
 from flowstone.drive.limits.folder import Folder
 from flowstone.drive.limits.requests import Request
 from flowstone.exceptions import ConcurrencySlotAcquisitionError
@@ -71,6 +72,35 @@ class Limiter:
             if is_first:
                 self._look(files)
         self._tell()
+
+    def resume(self, request: Request) -> bool:
+        """Give a request slots for what runs already: those of its lease, else any free ones.
+
+        Also above the limit. False where another process decides just now: then try again.
+        """
+        assert request.lease is not None
+        request.limiter = self
+        with self._section():
+            enforced = _enforced(self._files(request))
+            with self._folder.entered([file for file, _ in enforced]) as is_entered:
+                for file, limit in enforced if is_entered else ():
+                    taken_back = [
+                        file.take_back(request, slot)
+                        for slot, _, lease in file.leases()
+                        if lease.id == request.lease.id
+                    ]
+                    if not any(taken_back):
+                        file.take_slots(request, request.occupy, SLOTS)
+                        if file.used() > limit.limit:
+                            file.count_overlap()
+        request.is_done = is_entered
+        return is_entered
+
+    def renew(self, request: Request) -> None:
+        """Note until when the lease of a request is now. Raises `OSError`."""
+        with self._section():
+            for file in list(request.slots):
+                file.renew(request)
 
     def waiting_for(self, request: Request) -> str:
         """Return what a request waits for: `limit db (3 of 3), position 2`; "" once it is done."""
@@ -311,20 +341,9 @@ def _step(request: Request, file: LimitFile, *, aside: bool) -> None:
 
 def _refusal(request: Request, enforced: Enforced) -> ConcurrencySlotAcquisitionError | None:
     """Return why a request can never be let in, as the limits are now."""
-    for _, limit in enforced:
-        if request.occupy > limit.limit:
-            message = (
-                f"Asked for {request.occupy} of the limit {limit.name!r}, which is {limit.limit}. "
-                f"Ask for less, or raise the limit: flowstone gcl update {limit.name} --limit N"
-            )
-            return ConcurrencySlotAcquisitionError(message)
-        if request.is_rate and limit.slot_decay_per_second <= 0:
-            message = (
-                f"The limit {limit.name!r} is no rate: none of its slots becomes free by itself. "
-                f"Make it one: flowstone gcl update {limit.name} --slot-decay-per-second N"
-            )
-            return ConcurrencySlotAcquisitionError(message)
-    return None
+    limits = [limit for _, limit in enforced]
+    why = refusal(limits, request.occupy, is_rate=request.is_rate)
+    return None if why is None else ConcurrencySlotAcquisitionError(why)
 
 
 def _words(request: Request, file: LimitFile, limit: Limit) -> str:
@@ -336,6 +355,5 @@ def _words(request: Request, file: LimitFile, limit: Limit) -> str:
         position += file not in other.aside
     if ticket is not None:
         position += file.count_tickets(ticket)
-    used = round(file.level(limit)) if request.is_rate else file.used()
-    kind = "rate limit" if request.is_rate else "limit"
-    return f"{kind} {limit.name} ({used} of {limit.limit}), position {position}"
+    used = file.level(limit) if request.is_rate else file.used()
+    return reason(limit, used, position, is_rate=request.is_rate)

@@ -33,6 +33,11 @@ class TagLimits:
             return ()
         return tuple(PREFIX + tag for tag in tags if tag in self._tags)
 
+    def all(self) -> tuple[str, ...]:
+        """Return the tags that have a limit, in order."""
+        self._look(time.monotonic())
+        return tuple(sorted(self._tags))
+
     def _look(self, moment: float) -> None:
         self._changes = self._folder.changes
         try:

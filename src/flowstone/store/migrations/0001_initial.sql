@@ -102,8 +102,8 @@ INSERT INTO state (ref, type, name) VALUES
 -- the run's creation was not seen.
 CREATE TABLE task_run (
     id BLOB NOT NULL PRIMARY KEY,
-    log INTEGER NOT NULL,
-    task INTEGER,
+    log INT NOT NULL,
+    task INT,
     flow_run BLOB,
     parent BLOB,
     name TEXT,
@@ -111,16 +111,16 @@ CREATE TABLE task_run (
     created INTEGER NOT NULL,
     started INTEGER,
     at INTEGER NOT NULL,
-    state INTEGER NOT NULL,
-    shown INTEGER NOT NULL,
-    is_open INTEGER NOT NULL,
+    state INT NOT NULL,
+    shown INT NOT NULL,
+    is_open SMALLINT NOT NULL,
     fence INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     message TEXT,
     scheduled INTEGER,
     history BLOB,
-    mark INTEGER,
+    mark SMALLINT,
     mark_at INTEGER,
     mark_message TEXT
 ) WITHOUT ROWID;
@@ -134,8 +134,8 @@ CREATE INDEX task_run_open ON task_run (log, flow_run, id) WHERE is_open = 1;
 
 CREATE TABLE flow_run (
     id BLOB NOT NULL PRIMARY KEY,
-    log INTEGER NOT NULL,
-    flow INTEGER,
+    log INT NOT NULL,
+    flow INT,
     parent_flow_run BLOB,
     parent BLOB,
     name TEXT,
@@ -144,16 +144,16 @@ CREATE TABLE flow_run (
     created INTEGER NOT NULL,
     started INTEGER,
     at INTEGER NOT NULL,
-    state INTEGER NOT NULL,
-    shown INTEGER NOT NULL,
-    is_open INTEGER NOT NULL,
+    state INT NOT NULL,
+    shown INT NOT NULL,
+    is_open SMALLINT NOT NULL,
     fence INTEGER NOT NULL,
     sequence INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     message TEXT,
     scheduled INTEGER,
     history BLOB,
-    mark INTEGER,
+    mark SMALLINT,
     mark_at INTEGER,
     mark_message TEXT
 ) WITHOUT ROWID;
@@ -203,7 +203,7 @@ CREATE TABLE task_hour (
 ) WITHOUT ROWID;
 
 CREATE TABLE log_line (
-    log INTEGER NOT NULL,
+    log INT NOT NULL,
     position INTEGER NOT NULL,
     flow_run BLOB,
     task_run BLOB,

@@ -1,0 +1,131 @@
+"""How long the questions of a page take over the history that `make_history.py` made.
+
+Each is asked of the API in this process (so with its framework and JSON, without a socket), so
+many rounds, in turns; prints p50 and p95 in milliseconds, the slowest first. The budget is 100 ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import time
+from typing import Any
+
+from litestar.testing import TestClient
+from make_history import history_database
+
+from flowstone.core.ids import id_text
+from flowstone.server.app import create_app
+from flowstone.settings import Settings
+from flowstone.store.databases import Database
+
+BUDGET = 0.1
+HERE = "http://127.0.0.1:4840"
+_LARGEST = "SELECT flow_run FROM task_count GROUP BY flow_run ORDER BY sum(runs) DESC LIMIT 1"
+_USUAL = "SELECT id FROM flow_run ORDER BY id DESC LIMIT 1 OFFSET 50"
+
+
+def questions(database: Database) -> dict[str, str]:
+    """Return what is asked, by a name: each list, filter, count, graph, timeline, dashboard."""
+    with database.store() as store:
+        ask = store.connection.execute
+        large, usual = (id_text(ask(query).fetchone()[0]) for query in (_LARGEST, _USUAL))
+        (task_run,) = ask("SELECT id FROM task_run ORDER BY id DESC LIMIT 1 OFFSET 5000").fetchone()
+    day = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(time.time() - 30 * 86_400))
+    found = {
+        "flow runs": "/flow-runs",
+        "flow runs, 200 of them": "/flow-runs?limit=200",
+        "flow runs, failed": "/flow-runs?state=failed",
+        "flow runs, of a flow": "/flow-runs?flow=flow_7",
+        "flow runs, by name": "/flow-runs?name=otter-17",
+        "flow runs, tag": "/flow-runs?tag=team-3",
+        "flow runs, in a time": f"/flow-runs?created_before={day}",
+        "flow runs, long ones": "/flow-runs?min_seconds=3600",
+        "task runs": "/task-runs",
+        "task runs, failed": "/task-runs?state=failed",
+        "task runs, crashed": "/task-runs?state=crashed",
+        "task runs, running": "/task-runs?state=running",
+        "task runs, failed, of a task": "/task-runs?state=failed&task=task_199",
+        "task runs, of a rare task": "/task-runs?task=task_199",
+        "task runs, of a usual task": "/task-runs?task=task_0",
+        "task runs, tag": "/task-runs?tag=tag-3",
+        "task runs, two tags": "/task-runs?any_tag=tag-3&any_tag=tag-4",
+        "task runs, without a tag": "/task-runs?no_tag=tag-3",
+        "task runs, a name that is rare": "/task-runs?name=task_19-777",
+        "task runs, a name that is nowhere": "/task-runs?name=nowhere",
+        "task runs, in a time": f"/task-runs?created_before={day}",
+        "task runs, failed, in a time": f"/task-runs?state=failed&created_before={day}",
+        "task runs, long ones": "/task-runs?min_seconds=60",
+        "task runs, of a flow": "/task-runs?flow=flow_7",
+        "task run": f"/task-runs/{id_text(task_run)}",
+        "log lines of a usual run": f"/log-lines?flow_run={usual}",
+        "flows": "/flows?days=90",
+        "flow": "/flows/flow_7?days=90",
+        "tasks": "/tasks?days=90",
+        "tasks, 1000 of them": "/tasks?days=90&limit=1000",
+        "task": "/tasks/task_0?days=90",
+        "artifacts": "/artifacts",
+        "artifacts, newest": "/artifacts/newest",
+        "dashboard, a day": "/dashboard",
+        "dashboard, 90 days": f"/dashboard?hours={90 * 24}",
+        "logs": "/logs",
+    }
+    for kind, run in (("large", large), ("usual", usual)):
+        found |= {
+            f"{kind} flow run": f"/flow-runs/{run}",
+            f"{kind} flow run, its task runs": f"/task-runs?flow_run={run}",
+            f"{kind} flow run, failed ones": f"/task-runs?flow_run={run}&state=failed",
+            f"{kind} flow run, of a task": f"/task-runs?flow_run={run}&task=task_3",
+            f"{kind} flow run, a name": f"/task-runs?flow_run={run}&name=-777",
+            f"{kind} flow run, its graph": f"/flow-runs/{run}/graph",
+            f"{kind} flow run, its timeline": f"/flow-runs/{run}/timeline",
+            f"{kind} flow run, its lines": f"/log-lines?flow_run={run}",
+            f"{kind} flow run, its errors": f"/log-lines?flow_run={run}&level=40",
+            f"{kind} flow run, text in lines": f"/log-lines?flow_run={run}&text=nowhere",
+            f"{kind} flow run, its newest lines": f"/log-lines?flow_run={run}&newest_first=true",
+        }
+    return found
+
+
+def measured(client: TestClient[Any], asked: dict[str, str], rounds: int) -> dict[str, list[float]]:
+    """Return how many seconds each question took, each time."""
+    times: dict[str, list[float]] = {name: [] for name in asked}
+    for number in range(rounds + 1):
+        for name, path in asked.items():
+            before = time.perf_counter()
+            answer = client.get(f"/api{path}")
+            if number:  # the first round warms up
+                times[name].append(time.perf_counter() - before)
+            if answer.status_code != 200:
+                sys.exit(f"{path}: {answer.status_code} {answer.text[:300]}")
+    return times
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a question is over its budget."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgres"), required=True)
+    parser.add_argument("--url", help="where the history is, on a Postgres that runs already")
+    parser.add_argument("--rounds", type=int, default=20)
+    given = parser.parse_args()
+    with history_database(given.database, given.url) as database:
+        asked = questions(database)
+        app = create_app(database, Settings(home=str(database.home)))
+        with TestClient(app, base_url=HERE) as client:
+            times = measured(client, asked, given.rounds)
+    rows = sorted(((_p95(some), name) for name, some in times.items()), reverse=True)
+    print(f"{given.database}, load {os.getloadavg()[0]:.1f}; ms:   p50    p95")
+    for slowest, name in rows:
+        middle = statistics.median(times[name])
+        print(f"{name:40} {middle * 1e3:7.1f} {slowest * 1e3:7.1f}{' !' * (slowest > BUDGET)}")
+    return int(any(slowest > BUDGET for slowest, _ in rows))
+
+
+def _p95(times: list[float]) -> float:
+    return sorted(times)[max(0, int(len(times) * 0.95) - 1)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

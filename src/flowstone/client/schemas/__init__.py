@@ -1,0 +1,1 @@
+"""Hands on what clients take and answer, where users look for it."""

@@ -1,0 +1,195 @@
+"""Ray: where a `RayTaskRunner` runs the bodies of tasks, one Ray task for each.
+
+A body runs once: Ray's own retries are off unless the user asks for them (`max_retries`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from flowstone.exceptions import CrashedRun, MissingResult, WorkerDied
+from flowstone.results.buffers import Buffer
+from flowstone.runners.cluster import Sent
+from flowstone.runners.places import Places
+from flowstone.runners.process_marks import mark_of
+
+_SMALL = 64 << 10
+"""Bytes up to which a result comes home with the answer."""
+_LOOK = 1.0
+"""Seconds between two looks at how many processors the cluster has."""
+_NONE: Any = MappingProxyType({})
+options_around: ContextVar[Any] = ContextVar("flowstone_ray_options", default=_NONE)
+"""What the user asks of Ray for the tasks that are submitted (`remote_options`)."""
+_DEATHS = ("WorkerCrashedError", "LocalRayletDiedError", "NodeDiedError", "OutOfMemoryError")
+
+Run = Callable[..., tuple[bytes, bytes]]
+
+
+class RayScheduler:
+    """Lets the workers of a Ray cluster run bodies; `run` does it there.
+
+    `is_own` tells that this process began Ray for it, and ends it.
+    """
+
+    def __init__(self, ray: Any, run: Run, *, is_own: bool) -> None:
+        self._ray, self._run, self._is_own = ray, run, is_own
+        self._body = ray.remote(max_retries=0)(_there)
+        self._named: dict[tuple[str, int], Any] = {}
+        self._small: set[str] = set()  # tasks whose results were, by name
+        self._is_closed = False
+
+    def count(self) -> int:
+        """Return how many processors the cluster has, at least one."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def connect(self, places: Places) -> None:
+        """Tell how many processors there are, again and again: nodes come and go."""
+        threading.Thread(target=self._watch, args=(places,), daemon=True).start()
+
+    def options(self) -> dict[str, Any]:
+        """Return the options around the code (`remote_options`)."""
+        return dict(options_around.get())
+
+    def send(
+        self, sent: Sent, errand: bytes, body: Sequence[Buffer], refs: list[Any], label: str
+    ) -> None:
+        """Submit a body."""
+        returns = 1 if label in self._small else 2
+        wanted = self._wanted(label, returns)
+        # One argument: each costs as much as the next, however small it is.
+        made = wanted.remote((self._run, returns, errand, b"".join(body)), *refs)
+        answer, result = made if returns == 2 else (made, None)
+        sent.handle = answer
+        answer.future().add_done_callback(lambda future: self._take(sent, label, future, result))
+
+    def fetch(self, ref: Any) -> Buffer:
+        """Return a result from where it lies. Raises `MissingResult`."""
+        try:
+            blob: Buffer = self._ray.get(ref)
+        except Exception as error:
+            message = (
+                "The result lay on the Ray cluster and is lost: its node, or the cluster, has "
+                f"ended ({type(error).__name__}). Ask for it while the flow runs, or declare the "
+                "task with persist_result=True."
+            )
+            raise MissingResult(message) from error
+        return blob
+
+    def interrupt(self, sent: Sent) -> None:
+        """Interrupt the body, or keep it from beginning."""
+        handle = sent.handle
+        if handle is not None:
+            self._ray.cancel(handle, recursive=False)
+
+    def give_up(self, sent: Sent) -> None:
+        """Kill the process of a body that did not hear.
+
+        Not by a forced `cancel`: behind one that the worker never answered it does nothing. Each
+        node looks for a process that is marked with the run.
+        """
+        if sent.handle is None:
+            return
+        kill = self._ray.remote(_kill)
+        for node in self._ray.nodes():
+            if node["Alive"]:
+                there = {f"node:{node['NodeManagerAddress']}": 0.001}
+                kill.options(num_cpus=0, resources=there).remote(mark_of(sent.run))
+
+    def close(self) -> None:
+        """End Ray where it was begun for this."""
+        self._is_closed = True
+        if self._is_own:
+            self._ray.shutdown()
+
+    def _wanted(self, label: str, returns: int) -> Any:
+        options = self.options()
+        if options:
+            return self._body.options(**{"name": label, "num_returns": returns, **options})
+        wanted = self._named.get((label, returns))
+        if wanted is None:  # kept: making it takes as long as a tenth of a task
+            wanted = self._body.options(name=label, num_returns=returns)
+            self._named[label, returns] = wanted
+        return wanted
+
+    def _take(self, sent: Sent, label: str, future: Any, result: Any) -> None:
+        sent.handle = None
+        error = future.exception()
+        if error is not None:
+            sent.fail(_failure(error))
+            return
+        head, blob = future.result()
+        # A second value costs a tenth of a task: not where results are small. A large one that
+        # comes all the same comes home; the next ones of its task do not.
+        if blob is not None and len(blob) <= _SMALL:
+            self._small.add(label)
+        else:
+            self._small.discard(label)
+        sent.answer(head, blob, result if blob is None else None)
+
+    def _watch(self, places: Places) -> None:
+        while not self._is_closed:
+            if self._ray.is_initialized():
+                places.resize(self.count())
+            time.sleep(_LOOK)
+
+
+def opened(options: dict[str, Any], run: Run) -> RayScheduler:
+    """Return a scheduler for Ray: as it was begun in this process, else begun with these options.
+
+    Raises what `ray.init` raises.
+    """
+    ray: Any = import_module("ray")
+    is_own = not ray.is_initialized()
+    if is_own:
+        ray.init(**options)
+    return RayScheduler(ray, run, is_own=is_own)
+
+
+def _there(sent: tuple[Run, int, bytes, bytes], *results: Buffer) -> Any:
+    """Run a body on the worker.
+
+    Returns the answer with its result; where two values are wanted, with a small one, and a large
+    one beside it.
+    """
+    run, returns, errand, body = sent
+    head, blob = run(errand, body, results, is_alone=True, marks=True)
+    if returns == 1:
+        return head, blob
+    if len(blob) <= _SMALL:
+        return (head, blob), None
+    return (head, None), blob
+
+
+def _kill(mark: str) -> None:
+    """Kill the Ray worker on this machine that runs the run with this mark."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):  # it has ended meanwhile, or is not ours
+            with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                name = file.read().strip()
+            if name == mark:
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def _failure(error: BaseException) -> BaseException:
+    """Return why there is no answer, as the run's caller is told."""
+    name = type(error).__name__
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, Exception) and name.startswith("RayTaskError"):
+        return cause
+    reason = " ".join(str(error).split())
+    failure: BaseException
+    if name in _DEATHS:
+        failure = WorkerDied(f"The Ray worker died before the task had ended: {reason}")
+    else:
+        failure = CrashedRun(f"Ray gave the task up before it had ended: {name}: {reason}")
+    failure.__cause__ = error
+    return failure

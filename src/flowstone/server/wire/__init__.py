@@ -1,0 +1,1 @@
+"""What travels between the server and its clients: one module a noun, frozen structs, JSON."""

@@ -1,0 +1,91 @@
+"""Lists of artifacts: the newest of each key, or all versions; of their data the beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flowstone.store.artifacts import ArtifactRow
+from flowstone.store.connection import Connection
+
+_COLUMNS = """
+    one.id, one.type, one.key, one.description, one.flow_run, one.task_run, owner.name, run.name,
+    one.created, one.updated, {data}"""
+_FROM = """
+    FROM artifact one LEFT JOIN flow_run owner ON owner.id = one.flow_run
+    LEFT JOIN task_run run ON run.id = one.task_run"""
+_SHORT = 500
+"""Characters of the data that lists show."""
+
+
+class ArtifactsWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which artifacts to list: those that fit all that is given."""
+
+    type: str | None = None
+    key: str | None = None
+    flow_run: bytes | None = None
+    task_run: bytes | None = None
+
+
+def list_artifacts(
+    connection: Connection, wanted: ArtifactsWanted, *, limit: int, after: bytes | None
+) -> list[ArtifactRow]:
+    """Return versions of artifacts, the newest first, each with the beginning of its data."""
+    texts, values = ["one.type IS NOT NULL"], list[Any]()
+    for column in wanted.__struct_fields__:
+        value = getattr(wanted, column)
+        if value is not None:
+            texts.append(f"one.{column} = ?")
+            values.append(value)
+    if after is not None:
+        texts.append("one.id < ?")
+        values.append(after)
+    return _select(connection, " AND ".join(texts), values, limit)
+
+
+def newest_artifacts(
+    connection: Connection,
+    kind: str | None,
+    *,
+    limit: int,
+    after: str,
+) -> tuple[list[ArtifactRow], str | None]:
+    """Return the newest version of each key behind `after`, and the key to go on behind."""
+    found: list[ArtifactRow] = []
+    while True:
+        # One look a key: an index of millions of versions is not walked to find ten keys.
+        row = connection.execute(
+            "SELECT key FROM artifact WHERE key > ? ORDER BY key LIMIT 1", (after,)
+        ).fetchone()
+        if row is None:
+            return found, None
+        if len(found) == limit:
+            return found, after
+        after = row[0]
+        newest = _select(connection, "one.key = ? AND one.type IS NOT NULL", [after], 1)
+        found += [one for one in newest if kind in (None, one.type)]
+
+
+def artifact_of(connection: Connection, artifact: bytes) -> ArtifactRow | None:
+    """Return one version of an artifact with all of its data, None where it is not there."""
+    condition = "one.id = ? AND one.type IS NOT NULL"
+    found = _select(connection, condition, [artifact], 1, data="one.data")
+    return found[0] if found else None
+
+
+def _select(
+    connection: Connection,
+    where: str,
+    values: list[Any],
+    limit: int,
+    data: str = f"substr(one.data, 1, {_SHORT})",
+) -> list[ArtifactRow]:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS.format(data=data)} {_FROM} WHERE {where} "
+        f"ORDER BY one.id DESC LIMIT {limit}",
+        values,
+    )
+    return [
+        ArtifactRow(**dict(zip(ArtifactRow.__struct_fields__, row, strict=True))) for row in rows
+    ]

@@ -1,0 +1,131 @@
+"""Flows and tasks by name: what their versions say of themselves, their last runs, their trends."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from flowstone.store.connection import Connection
+from flowstone.store.reading.rollups import Counted, Trend, counted, trend_of
+
+Noun = Literal["flow", "task"]
+_COLUMNS = {
+    "flow": "ref, name, version, description, tags, retries, entrypoint, NULL",
+    "task": "ref, name, version, description, tags, retries, NULL, key",
+}
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a flow or task. `entrypoint` is of flows only, `key` of tasks."""
+
+    ref: int
+    version: str | None
+    description: str | None
+    tags: tuple[str, ...]
+    retries: int
+    entrypoint: str | None
+    key: str | None
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow or task. `versions` has the newest last; `trend` is over the time that was asked for.
+
+    `last` is the id of its newest run.
+    """
+
+    name: str
+    versions: list[Version]
+    last: bytes | None
+    counted: list[Counted]
+
+    @property
+    def newest(self) -> Version:
+        """The version that was first seen last."""
+        return self.versions[-1]
+
+    @property
+    def trend(self) -> Trend:
+        """What all its counts say together."""
+        return trend_of(0, self.counted)
+
+
+def definitions(
+    connection: Connection,
+    kind: Noun,
+    *,
+    since: int,
+    until: int,
+    limit: int,
+    after: str = "",
+    search: str = "",
+    name: str | None = None,
+) -> list[Definition]:
+    """Return flows or tasks by name: those behind `after`, or the one of a name, which by day.
+
+    `search` is part of a name, in any case; counts are of runs created in the given time.
+    """
+    names = [name] if name is not None else _names(connection, kind, after, search, limit)
+    if not names:
+        return []
+    marks = ", ".join("?" * len(names))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS[kind]} FROM {kind} WHERE name IN ({marks}) ORDER BY name, ref",  # noqa: S608
+        names,
+    ).fetchall()
+    versions: dict[str, list[Version]] = {}
+    for ref, found, *rest in rows:
+        versions.setdefault(found, []).append(_version(ref, rest))
+    owners = {row[0]: row[1] for row in rows}
+    counts: dict[str, list[Counted]] = {}
+    for one in counted(connection, kind, since, until, list(owners), by_day=name is not None):
+        counts.setdefault(owners[one.ref], []).append(one)
+    last = _last_of_each(connection, kind, list(owners))
+    return [
+        Definition(
+            name=found,
+            versions=some,
+            last=max(filter(None, (last[one.ref] for one in some)), default=None),
+            counted=counts.get(found, []),
+        )
+        for found, some in versions.items()
+    ]
+
+
+def _names(connection: Connection, kind: Noun, after: str, search: str, limit: int) -> list[str]:
+    rows = connection.execute(
+        f"SELECT DISTINCT name FROM {kind} WHERE name > ? ORDER BY name",  # noqa: S608 - our own names
+        (after,),
+    )
+    wanted = search.casefold()
+    found = []
+    for (name,) in rows:
+        if wanted in name.casefold():
+            found.append(name)
+            if len(found) == limit:
+                break
+    return found
+
+
+def _version(ref: int, rest: list[Any]) -> Version:
+    version, description, tags, retries, entrypoint, key = rest
+    return Version(
+        ref=ref,
+        version=version or None,
+        description=description,
+        tags=tuple(msgspec.json.decode(tags)) if tags else (),
+        retries=retries,
+        entrypoint=entrypoint,
+        key=key,
+    )
+
+
+def _last_of_each(connection: Connection, kind: Noun, refs: list[int]) -> dict[int, bytes | None]:
+    """Return the newest run of each task or flow, in one question, planned once."""
+    marks = ", ".join("?" * len(refs))
+    rows = connection.execute(
+        f"SELECT ref, (SELECT run.id FROM {kind}_run run WHERE run.{kind} = one.ref "  # noqa: S608
+        f"ORDER BY run.id DESC LIMIT 1) FROM {kind} one WHERE ref IN ({marks})",
+        refs,
+    )
+    return {ref: None if run is None else bytes(run) for ref, run in rows}

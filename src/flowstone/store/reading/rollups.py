@@ -1,0 +1,224 @@
+"""What dashboards show: all of it from the roll-ups, so that no page ever counts runs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from flowstone.core.states import COMPLETED, CRASHED, FAILED, NOT_READY, TERMINAL, TYPES
+from flowstone.store.buckets import percentiles
+from flowstone.store.connection import Connection
+from flowstone.store.counts import HOUR
+from flowstone.store.reading.details import StateCount
+
+DAY = 24 * HOUR
+MINUTE = HOUR // 60
+_FEW_DAYS = 7 * DAY
+# Added up before any row is joined or fetched: 90 days of hours are some ten thousand rows.
+_HOURS = """
+    SELECT start, state.type, state.name, runs FROM (
+        SELECT hour / {width} AS start, state AS ref, sum(runs) AS runs FROM {table}
+        WHERE hour >= ? AND hour < ? GROUP BY hour / {width}, state
+    ) counted JOIN state ON state.ref = counted.ref WHERE runs > 0
+"""
+_LATE = """
+    SELECT hour / {width}, late, sum(runs) FROM late_hour WHERE hour >= ? AND hour < ?
+    GROUP BY hour / {width}, late HAVING sum(runs) > 0
+"""
+_OPEN = """
+    SELECT state.type, state.name, runs FROM (
+        SELECT state AS ref, sum(runs) AS runs FROM {table} GROUP BY state
+    ) counted JOIN state ON state.ref = counted.ref WHERE runs > 0
+"""
+_COUNTED = """
+    SELECT counted.{kind}, counted.day, state.type, state.name, counted.took, counted.runs FROM (
+        SELECT {kind}, {day} AS day, state, took, {runs} AS runs FROM {kind}_day
+        WHERE {hint}day >= ? AND {hint}day < ? {more}
+    ) counted JOIN state ON state.ref = counted.state WHERE counted.runs > 0
+"""
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """How many runs that were created in a stretch of time are in each state now."""
+
+    start: int
+    states: list[StateCount]
+
+
+class Trend(msgspec.Struct, frozen=True, kw_only=True):
+    """How the runs of a task or flow went in a stretch of time.
+
+    `middle` and `slow` are the 50th and 95th percentile of durations in nanoseconds, to a tenth.
+    `hits` are runs that took a kept result, `saved` the nanoseconds that this spared, about.
+    """
+
+    day: int
+    runs: int
+    failed: int
+    ended: int
+    hits: int
+    middle: int | None
+    slow: int | None
+    states: list[StateCount]
+
+    @property
+    def saved(self) -> int:
+        """What was spared: each hit about the median of what really ran."""
+        return self.hits * (self.middle or 0)
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """Runs of one definition that were created on one day: `took` as in `buckets`."""
+
+    ref: int
+    day: int
+    type: int
+    name: str
+    took: int
+    runs: int
+
+
+def history(connection: Connection, kind: str, since: int, until: int, width: int) -> list[Bucket]:
+    """Return counts by state of `task` or `flow` runs, by stretches of `width` hours.
+
+    Only stretches in which there are runs; their `start` is nanoseconds since 1970.
+    """
+    query = _HOURS.format(table=f"{kind}_hour", width=width)
+    found: dict[int, dict[tuple[int, str], int]] = {}
+    rows = connection.execute(query, (since // HOUR, -(-until // HOUR)))
+    for start, number, name, runs in rows:
+        found.setdefault(start, {})[number, name] = int(runs)
+    return [
+        Bucket(start * width * HOUR, _counts(states)) for start, states in sorted(found.items())
+    ]
+
+
+def totals(buckets: list[Bucket]) -> list[StateCount]:
+    """Return the counts of several stretches together."""
+    found: dict[tuple[int, str], int] = {}
+    for bucket in buckets:
+        for one in bucket.states:
+            key = (_NUMBERS[one.type], one.name)
+            found[key] = found.get(key, 0) + one.runs
+    return _counts(found)
+
+
+def open_now(connection: Connection, kind: str) -> list[StateCount]:
+    """Return how many `task` or `flow` runs are open, by state, whenever they were created."""
+    rows = connection.execute(_OPEN.format(table=f"{kind}_hour"))
+    states = {
+        (number, name): int(runs)
+        for number, name, runs in rows
+        if number not in TERMINAL and name != NOT_READY
+    }
+    return _counts(states)
+
+
+def per_minute(connection: Connection, since: int, until: int) -> list[tuple[int, int]]:
+    """Return how many task runs were created in each minute that has some."""
+    rows = connection.execute(
+        "SELECT minute, runs FROM task_minute WHERE minute >= ? AND minute < ? AND runs > 0 "
+        "ORDER BY minute",
+        (since // MINUTE, -(-until // MINUTE)),
+    )
+    return [(minute * MINUTE, int(runs)) for minute, runs in rows]
+
+
+def lateness(connection: Connection, since: int, until: int, width: int) -> dict[int, list[int]]:
+    """Return the 50th, 95th and 99th percentile of the time from created to started.
+
+    By the beginning of stretches of `width` hours, all in nanoseconds.
+    """
+    found: dict[int, list[tuple[int, int]]] = {}
+    query = _LATE.format(width=width)
+    for start, late, runs in connection.execute(query, (since // HOUR, -(-until // HOUR))):
+        found.setdefault(start * width * HOUR, []).append((late, int(runs)))
+    return {
+        hour: percentiles(counts, 0.5, 0.95, 0.99) or [0, 0, 0]
+        for hour, counts in sorted(found.items())
+    }
+
+
+def counted(
+    connection: Connection,
+    kind: str,
+    since: int,
+    until: int,
+    refs: list[int] | None = None,
+    *,
+    by_day: bool = False,
+) -> list[Counted]:
+    """Return what was counted of tasks or flows (`kind`), of all or of some rows.
+
+    Without `by_day` all days are added up, as day 0.
+    """
+    more, values = "", [since // DAY, -(-until // DAY)]
+    hint = _hint(since, until, refs)
+    if refs is not None:
+        more = f"AND {kind} IN ({', '.join('?' * len(refs)) or 'NULL'})"
+        values += refs
+    if by_day:
+        query = _COUNTED.format(kind=kind, more=more, day="day", runs="runs", hint=hint)
+    else:
+        more += f" GROUP BY {kind}, state, took"
+        query = _COUNTED.format(kind=kind, more=more, day="0", runs="sum(runs)", hint=hint)
+    return [
+        Counted(ref, day, number, name, took, int(runs))
+        for ref, day, number, name, took, runs in connection.execute(query, values)
+    ]
+
+
+def runs_of_each(connection: Connection, kind: str, since: int, until: int) -> dict[int, int]:
+    """Return how many runs each task or flow (`kind`) has that were created in a time."""
+    hint = _hint(since, until, None)
+    rows = connection.execute(
+        f"SELECT {kind}, sum(runs) FROM {kind}_day WHERE {hint}day >= ? AND {hint}day < ? "  # noqa: S608
+        f"GROUP BY {kind}",
+        (since // DAY, -(-until // DAY)),
+    )
+    return {ref: int(runs) for ref, runs in rows}
+
+
+def _hint(since: int, until: int, refs: list[int] | None) -> str:
+    """Return what keeps SQLite from the index of days, which is for a few days of everything."""
+    return "" if refs is None and until - since <= _FEW_DAYS else "+"
+
+
+def trend_of(day: int, parts: list[Counted]) -> Trend:
+    """Return what some counts say together."""
+    states: dict[tuple[int, str], int] = {}
+    hits = failed = ended = 0
+    for one in parts:
+        states[one.type, one.name] = states.get((one.type, one.name), 0) + one.runs
+        hits += one.runs if one.type == COMPLETED and one.name == "Cached" else 0
+        failed += one.runs if one.type in (FAILED, CRASHED) else 0
+        ended += one.runs if one.type in TERMINAL else 0
+    ran = [(one.took, one.runs) for one in parts if one.name != "Cached"]
+    middle, slow = percentiles(ran, 0.5, 0.95) or (None, None)
+    return Trend(
+        day=day * DAY,
+        runs=sum(one.runs for one in parts),
+        failed=failed,
+        ended=ended,
+        hits=hits,
+        middle=middle,
+        slow=slow,
+        states=_counts(states),
+    )
+
+
+def by_day(parts: list[Counted]) -> list[Trend]:
+    """Return a trend for each day that has runs, the oldest first."""
+    days: dict[int, list[Counted]] = {}
+    for one in parts:
+        days.setdefault(one.day, []).append(one)
+    return [trend_of(day, some) for day, some in sorted(days.items())]
+
+
+_NUMBERS = {kind.value: number for number, kind in enumerate(TYPES)}
+
+
+def _counts(states: dict[tuple[int, str], int]) -> list[StateCount]:
+    return [
+        StateCount(TYPES[number].value, name, runs)
+        for (number, name), runs in sorted(states.items())
+    ]

@@ -1,0 +1,107 @@
+import { Link } from "@tanstack/react-router";
+import { type FlowRun, totalOf } from "~/api/shapes";
+import { RunActions } from "~/features/run-detail/RunActions";
+import { RunLink } from "~/features/run-detail/RunLink";
+import { isStateType, lookOf } from "~/model/states";
+import { StateBadge } from "~/parts/StateBadge";
+import { byType, StateBar } from "~/parts/StateBar";
+import { StateMark } from "~/parts/StateMark";
+import { Ago, Took } from "~/parts/Time";
+
+/** What the run is, how it stands, and what can be done about it. */
+export function RunHeader({ run }: { run: FlowRun }) {
+  return (
+    <header className="run-head">
+      <div className="page-head">
+        <h1>{run.name}</h1>
+        <span aria-live="polite">
+          <StateBadge type={run.state.type} name={run.state.name} />
+        </span>
+        <RunActions run={run} />
+      </div>
+      <dl className="facts">
+        <Fact name="Flow">
+          <Link to="/runs" search={{ flow: run.flow }} className="link">
+            {run.flow}
+          </Link>
+        </Fact>
+        {run.parent_flow_run ? (
+          <Fact name="Called by">
+            <Link to="/runs/$id" params={{ id: run.parent_flow_run }} className="link">
+              {run.parent_name ?? "another run"}
+            </Link>
+          </Fact>
+        ) : null}
+        <Fact name={run.started ? "Started" : "Created"}>
+          <Ago at={run.started ?? run.created} />
+        </Fact>
+        <Fact name={run.is_open ? "Running for" : "Took"}>
+          <Took start={run.started} end={run.ended} />
+        </Fact>
+        {run.attempt > 1 || run.retries > 0 ? (
+          <Fact name="Attempt">
+            <span className="num">
+              {run.attempt} of {run.retries + 1}
+            </span>
+          </Fact>
+        ) : null}
+        {run.tags.length > 0 ? (
+          <Fact name="Tags">
+            {run.tags.map((tag) => (
+              <span key={tag} className="tag">
+                {tag}
+              </span>
+            ))}
+          </Fact>
+        ) : null}
+      </dl>
+      <Counts run={run} />
+      {run.progress.map((one) => (
+        <div key={one.description} className="run-progress">
+          <span>{one.description}</span>
+          <progress
+            max={one.total ?? undefined}
+            value={one.total === null ? undefined : one.done}
+          />
+          <span className="num muted">
+            {one.done.toLocaleString("en")}
+            {one.total === null ? "" : ` of ${one.total.toLocaleString("en")}`}
+          </span>
+        </div>
+      ))}
+    </header>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** The task runs by state: a bar, and a number for each that leads to them. */
+function Counts({ run }: { run: FlowRun }) {
+  const total = totalOf(run.task_runs);
+  if (total === 0) return null;
+  return (
+    <div className="counts">
+      <StateBar counts={run.task_runs} />
+      <ul>
+        {byType(run.task_runs).map(({ type, runs }) =>
+          isStateType(type) ? (
+            <li key={type}>
+              <RunLink to={{ tab: "task-runs", type, run: undefined }} className="count-link">
+                <StateMark type={type} size={12} />
+                <strong className="num">{runs.toLocaleString("en")}</strong>
+                {lookOf(type).name.toLowerCase()}
+              </RunLink>
+            </li>
+          ) : null,
+        )}
+      </ul>
+    </div>
+  );
+}

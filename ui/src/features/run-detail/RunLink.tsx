@@ -1,0 +1,28 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import type { RunSearch } from "~/model/runSearch";
+
+/** A link within a flow run's page: to a tab, a task run, lines of its log. */
+export function RunLink({
+  to,
+  className,
+  children,
+}: {
+  to: RunSearch;
+  className?: string;
+  children: ReactNode;
+}) {
+  return (
+    <Link
+      from="/runs/$id"
+      to="/runs/$id"
+      params
+      search={(before) => ({ ...before, ...to })}
+      resetScroll={false}
+      activeOptions={{ exact: true, includeSearch: true }}
+      className={className ?? "link"}
+    >
+      {children}
+    </Link>
+  );
+}

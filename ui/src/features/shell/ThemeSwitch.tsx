@@ -1,0 +1,33 @@
+import { Monitor, Moon, Sun } from "lucide-react";
+import { useState } from "react";
+import { chooseTheme, chosenTheme, THEMES, type Theme } from "~/model/theme";
+
+const ICONS = { light: Sun, system: Monitor, dark: Moon } as const satisfies Record<Theme, unknown>;
+
+/** Light, as the system has it, or dark. */
+export function ThemeSwitch() {
+  const [theme, setTheme] = useState(chosenTheme);
+  return (
+    <div className="themes" role="radiogroup" aria-label="Theme">
+      {THEMES.map((one) => {
+        const Icon = ICONS[one];
+        return (
+          <label key={one} title={`${one[0]?.toUpperCase()}${one.slice(1)} theme`}>
+            <input
+              type="radio"
+              name="theme"
+              className="hidden-text"
+              checked={theme === one}
+              onChange={() => {
+                chooseTheme(one);
+                setTheme(one);
+              }}
+            />
+            <Icon size={15} aria-hidden="true" />
+            <span className="hidden-text">{one}</span>
+          </label>
+        );
+      })}
+    </div>
+  );
+}

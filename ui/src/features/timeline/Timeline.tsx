@@ -1,0 +1,166 @@
+import { Maximize2, ZoomIn, ZoomOut } from "lucide-react";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { draw, timeAt } from "~/features/timeline/draw";
+import { drawLinks, middlesOf, type RunLink } from "~/features/timeline/links";
+import { type Palette, paletteOf } from "~/features/timeline/palette";
+import { gutterOf, heightOf, RULER, stack } from "~/features/timeline/scene";
+import { type Target, targetAt } from "~/features/timeline/target";
+import { useCanvas } from "~/features/timeline/useCanvas";
+import { useGestures } from "~/features/timeline/useGestures";
+import { pan, type View, wholeView, zoom } from "~/features/timeline/view";
+import { groupRuns, layRows, type RunColumns } from "~/model/timeline";
+import "./timeline.css";
+
+interface Props {
+  readonly columns: RunColumns;
+  /** Seconds since the flow run's start: now while it runs, else when it ended. */
+  readonly now: number;
+  readonly isLive: boolean;
+  readonly nameOf: (run: number) => string;
+  readonly selected: number;
+  readonly select: (run: number) => void;
+  /** What is drawn as lines between bars: the edges of what is selected. */
+  readonly links: readonly RunLink[];
+  readonly unfolded: ReadonlySet<number>;
+  /** Unfold a task's row, or fold it again. */
+  readonly unfold: (task: number) => void;
+  readonly card: (run: number) => React.ReactNode;
+}
+
+const ROOM = 44; // pixels below the rows, for the tools
+const CARD = 250;
+
+/** The task runs of a flow run as bars over time. */
+export function Timeline(props: Props) {
+  const { columns, now, isLive, nameOf, selected, select, links, unfolded, unfold, card } = props;
+  const [pointed, setPointed] = useState<{ run: number; x: number; y: number } | null>(null);
+  const groups = useMemo(() => groupRuns(columns, now), [columns, now]);
+  const scene = useMemo(
+    () => stack(layRows(columns, groups, unfolded, now)),
+    [columns, groups, unfolded, now],
+  );
+  const middles = useMemo(() => middlesOf(scene, links), [scene, links]);
+  const whole = useMemo(() => wholeView(0, Math.max(now, 1e-4)), [now]);
+  const [chosen, setView] = useState<View | null>(null);
+  const view = chosen ?? whole;
+  const palette = useRef<Palette | null>(null);
+
+  const { canvas, size, redraw } = useCanvas((context, { width, height }) => {
+    if (canvas.current === null) return;
+    palette.current ??= paletteOf(canvas.current.parentElement as HTMLElement);
+    const marked = pointed?.run ?? selected;
+    const drawing = {
+      columns,
+      scene,
+      view,
+      now,
+      isLive,
+      width,
+      height,
+      nameOf,
+      marked,
+      palette: palette.current,
+    };
+    draw(context, drawing);
+    drawLinks(context, drawing, links, middles);
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is drawn has changed
+  useEffect(redraw, [columns, scene, view, now, pointed, selected, links, size]);
+  useThemeChange(() => {
+    palette.current = null;
+    redraw();
+  });
+
+  const below = heightOf(scene) + RULER - size.height;
+  const target = (x: number, y: number): Target =>
+    targetAt({ columns, scene, view, now, width: size.width }, x, y);
+  useGestures(canvas, {
+    scrolls: below > 0,
+    zoom: (factor, x) => setView(zoom(view, factor, timeAt({ view, width: size.width }, x), whole)),
+    pan: (dx, dy) => {
+      const seconds = (dx / (size.width - gutterOf(size.width))) * (view.to - view.from);
+      setView(pan(view, seconds, dy, whole, below));
+    },
+    point: (x, y) => {
+      const run = target(x, y).run;
+      setPointed(run >= 0 ? { run, x, y } : null);
+    },
+    leave: () => setPointed(null),
+    press: (x, y) => {
+      const { run, group } = target(x, y);
+      if (group >= 0) unfold(group);
+      else if (run >= 0) select(run);
+    },
+    fit: () => setView(null),
+  });
+
+  const middle = (view.from + view.to) / 2;
+  return (
+    <div className="timeline">
+      <div className="timeline-canvas" style={{ height: heightOf(scene) + RULER + ROOM }}>
+        <canvas ref={canvas} tabIndex={0} role="img" aria-label={describe(groups)} />
+      </div>
+      {pointed ? (
+        <div
+          className="timeline-card"
+          style={{
+            left: Math.max(0, Math.min(pointed.x + 14, size.width - CARD)),
+            top: pointed.y + 16,
+          }}
+        >
+          {card(pointed.run)}
+        </div>
+      ) : null}
+      <div className="timeline-tools">
+        <Tool
+          name="Zoom in (+)"
+          icon={ZoomIn}
+          act={() => setView(zoom(view, 0.6, middle, whole))}
+        />
+        <Tool
+          name="Zoom out (−)"
+          icon={ZoomOut}
+          act={() => setView(zoom(view, 1.6, middle, whole))}
+        />
+        <Tool name="Show all (0)" icon={Maximize2} act={() => setView(null)} />
+      </div>
+    </div>
+  );
+}
+
+function Tool({ name, icon: Icon, act }: { name: string; icon: typeof ZoomIn; act: () => void }) {
+  return (
+    <button
+      type="button"
+      className="button button-small"
+      title={name}
+      aria-label={name}
+      onClick={act}
+    >
+      <Icon size={14} aria-hidden="true" />
+    </button>
+  );
+}
+
+function describe(groups: ReturnType<typeof groupRuns>): string {
+  const parts = groups.map(({ name, runs, bad }) => {
+    return `${name}: ${runs.length} runs${bad ? `, ${bad} failed` : ""}`;
+  });
+  return `Timeline. ${parts.join("; ")}. The tab Task runs has the same as a table.`;
+}
+
+function useThemeChange(act: () => void): void {
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    const changed = () => latest.current();
+    const system = window.matchMedia("(prefers-color-scheme: dark)");
+    window.addEventListener("flowstone-theme", changed);
+    system.addEventListener("change", changed);
+    document.fonts.ready.then(changed); // drawn text does not change by itself when a font arrives
+    return () => {
+      window.removeEventListener("flowstone-theme", changed);
+      system.removeEventListener("change", changed);
+    };
+  }, []);
+}

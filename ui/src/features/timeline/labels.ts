@@ -1,0 +1,78 @@
+/** The words left of the bars. */
+
+import type { Drawing } from "~/features/timeline/draw";
+import { gutterOf } from "~/features/timeline/scene";
+import { classOf, type Row } from "~/model/timeline";
+import { duration } from "~/model/times";
+
+/** What a row is called, left of its bars. */
+export function drawLabel(
+  canvas: CanvasRenderingContext2D,
+  one: Drawing,
+  row: Row,
+  top: number,
+  size: number,
+): void {
+  if (row.kind === "lane") return;
+  const { palette } = one;
+  const gutter = gutterOf(one.width);
+  const y = top + size / 2;
+  canvas.textAlign = "left";
+  if (row.kind === "run") {
+    canvas.font = `450 12px ${palette.font}`;
+    canvas.fillStyle = classOf(one.columns, row.run) === "bad" ? palette.failed : palette.text;
+    canvas.fillText(clip(canvas, one.nameOf(row.run), gutter - 26), 18, y);
+    return;
+  }
+  const { group, unfolded } = row;
+  canvas.fillStyle = palette.muted;
+  chevron(canvas, 9, y, unfolded);
+  const isNarrow = gutter < 200;
+  const count = `×${group.runs.length.toLocaleString("en")}`;
+  canvas.font = `600 12px ${palette.font}`;
+  canvas.fillStyle = palette.text;
+  const name = clip(canvas, group.name, gutter - (isNarrow ? 24 : 90));
+  canvas.fillText(name, 18, y - 6);
+  canvas.fillStyle = palette.muted;
+  if (!isNarrow) canvas.fillText(count, 24 + canvas.measureText(name).width, y - 6);
+  canvas.font = `450 11px ${palette.font}`;
+  const bad = group.bad > 0 ? `${group.bad.toLocaleString("en")} failed` : "";
+  canvas.fillStyle = palette.failed;
+  canvas.fillText(bad, 18, y + 8);
+  canvas.fillStyle = palette.muted;
+  const indent = bad ? canvas.measureText(`${bad} `).width : 0;
+  const more = isNarrow ? count : `p50 ${duration(group.median)}`;
+  canvas.fillText(`${bad ? "· " : ""}${more}`, 18 + indent, y + 8);
+}
+
+function chevron(canvas: CanvasRenderingContext2D, x: number, y: number, open: boolean): void {
+  canvas.beginPath();
+  if (open) {
+    canvas.moveTo(x - 4, y - 2);
+    canvas.lineTo(x + 4, y - 2);
+    canvas.lineTo(x, y + 3.5);
+  } else {
+    canvas.moveTo(x - 2, y - 4);
+    canvas.lineTo(x + 3.5, y);
+    canvas.lineTo(x - 2, y + 4);
+  }
+  canvas.fill();
+}
+
+const clipped = new Map<string, string>();
+
+/** A text as far as it fits, remembered: measuring is what costs a frame. */
+function clip(canvas: CanvasRenderingContext2D, text: string, width: number): string {
+  const key = `${width}|${canvas.font}|${text}`;
+  const known = clipped.get(key);
+  if (known !== undefined) return known;
+  let found = text;
+  if (canvas.measureText(text).width > width) {
+    let length = text.length;
+    while (length > 1 && canvas.measureText(`${text.slice(0, length)}…`).width > width) length -= 1;
+    found = `${text.slice(0, length)}…`;
+  }
+  if (clipped.size > 5_000) clipped.clear();
+  clipped.set(key, found);
+  return found;
+}

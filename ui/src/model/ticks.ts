@@ -1,0 +1,27 @@
+/** Round times for a ruler: about `count` of them, in steps that people count in. */
+export function ticks(from: number, to: number, count: number): { at: number[]; step: number } {
+  const rough = (to - from) / Math.max(1, count);
+  const step = STEPS.find((one) => one >= rough) ?? Math.ceil(rough / 86_400) * 86_400;
+  const at: number[] = [];
+  for (let index = Math.ceil(from / step); index * step <= to; index += 1) at.push(index * step);
+  return { at, step };
+}
+
+const STEPS = [
+  ...[-6, -5, -4, -3, -2, -1, 0].flatMap((power) => [1, 2, 5].map((one) => one * 10 ** power)),
+  10,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1_800,
+  3_600,
+  7_200,
+  10_800,
+  21_600,
+  43_200,
+  86_400,
+];

@@ -1,0 +1,31 @@
+import { isStateType, lookOf, WORST_FIRST } from "~/model/states";
+import "./stateBar.css";
+
+interface Count {
+  readonly type: string;
+  readonly runs: number;
+}
+
+/** Counts by state as one thin bar; what went wrong is never too thin to see. */
+export function StateBar({ counts }: { counts: readonly Count[] }) {
+  const sorted = byType(counts);
+  const words = sorted.map(({ type, runs }) => `${runs} ${lookOf(type).name}`).join(", ");
+  return (
+    <span className="state-bar" role="img" aria-label={words} title={words}>
+      {sorted.map(({ type, runs }) => (
+        <span key={type} className={`fill-${lookOf(type).tone}`} style={{ flexGrow: runs }} />
+      ))}
+    </span>
+  );
+}
+
+/** Counts by type (states of one type have many names), the worst first. */
+export function byType(counts: readonly Count[]): readonly Count[] {
+  const sums = new Map<string, number>();
+  for (const { type, runs } of counts) sums.set(type, (sums.get(type) ?? 0) + runs);
+  const rank = (type: string) => (isStateType(type) ? WORST_FIRST.indexOf(type) : 99);
+  return [...sums]
+    .map(([type, runs]) => ({ type, runs }))
+    .filter(({ runs }) => runs > 0)
+    .sort((one, other) => rank(one.type) - rank(other.type));
+}
