@@ -74,6 +74,7 @@ def begin_ray():
         log_to_driver=False,
         namespace="flowstone",
     )
+    os.environ.pop("PYTHONBREAKPOINT", None)  # other tests' programs stop where they say
     return ray, ray.shutdown
 
 

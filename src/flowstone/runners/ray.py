@@ -150,7 +150,13 @@ def opened(options: dict[str, Any], run: Run) -> RayScheduler:
     ray: Any = import_module("ray")
     is_own = not ray.is_initialized()
     if is_own:
+        breakpoints = os.environ.get("PYTHONBREAKPOINT")
         ray.init(**options)
+        # Ray makes its own debugger what `breakpoint()` opens, here and in child processes.
+        if breakpoints is None:
+            os.environ.pop("PYTHONBREAKPOINT", None)
+        else:
+            os.environ["PYTHONBREAKPOINT"] = breakpoints
     return RayScheduler(ray, run, is_own=is_own)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -28,6 +26,7 @@ from flowstone.drive.limits.messages import (
     Renewed,
 )
 from flowstone.exceptions import LimitExists, LimitNotFound
+from flowstone.server.cursors import cursor_of, place_of
 from flowstone.server.desks.desk import Desk
 from flowstone.server.desks.open import desk_of
 from flowstone.server.errors import ApiError
@@ -40,6 +39,7 @@ from flowstone.server.wire.limits import (
     limit_details,
     limit_item,
 )
+from flowstone.store.changes import LIMITS, note_changes
 from flowstone.store.databases import Database
 
 _T = TypeVar("_T")
@@ -64,13 +64,13 @@ def list_limits(
     ] = None,
 ) -> LimitPage:
     """List the limits by name, and how each is used."""
-    behind = "" if cursor is None else _name_of(cursor)
+    behind = "" if cursor is None else place_of(cursor, str)
     book = limit_desk.book
     found = [one for one in book.all(prefix) if name in (None, one.name) and one.name > behind]
     shown = [_found(book, one) for one in found[:limit]]
     return LimitPage(
         items=[limit_item(one) for one in shown if one is not None],
-        next=_cursor_of(found[limit - 1].name) if len(found) > limit else None,
+        next=cursor_of(found[limit - 1].name) if len(found) > limit else None,
     )
 
 
@@ -81,7 +81,11 @@ def get_limit(limit_desk: NamedDependency[Desk], limit_id: FromPath[UUID]) -> Li
 
 
 @post("/limits", sync_to_thread=True, tags=["limits"], opt={"scope": "admin"})
-def create_limit(limit_desk: NamedDependency[Desk], data: JSONBody[NewLimit]) -> LimitDetails:
+def create_limit(
+    limit_desk: NamedDependency[Desk],
+    database: NamedDependency[Database],
+    data: JSONBody[NewLimit],
+) -> LimitDetails:
     """Make a limit; everybody sees it within a second. A tag's limit is named `tag:TAG`."""
     made = _checked(
         partial(
@@ -92,12 +96,16 @@ def create_limit(limit_desk: NamedDependency[Desk], data: JSONBody[NewLimit]) ->
             slot_decay_per_second=data.slot_decay_per_second,
         )
     )
+    _note(database)
     return _details(limit_desk.book, made.name)
 
 
 @patch("/limits/{limit_id:uuid}", sync_to_thread=True, tags=["limits"], opt={"scope": "admin"})
 def change_limit(
-    limit_desk: NamedDependency[Desk], limit_id: FromPath[UUID], data: JSONBody[LimitChange]
+    limit_desk: NamedDependency[Desk],
+    database: NamedDependency[Database],
+    limit_id: FromPath[UUID],
+    data: JSONBody[LimitChange],
 ) -> LimitDetails:
     """Change a limit. Slots that are held above a lowered limit stay held, and count."""
     given = {
@@ -111,13 +119,19 @@ def change_limit(
         raise ApiError(400, "nothing_to_change", message, hint)
     name = _one(limit_desk.book, limit_id).name
     _checked(partial(limit_desk.book.change, name, **given))
+    _note(database)
     return _details(limit_desk.book, name)
 
 
 @delete("/limits/{limit_id:uuid}", sync_to_thread=True, tags=["limits"], opt={"scope": "admin"})
-def delete_limit(limit_desk: NamedDependency[Desk], limit_id: FromPath[UUID]) -> None:
+def delete_limit(
+    limit_desk: NamedDependency[Desk],
+    database: NamedDependency[Database],
+    limit_id: FromPath[UUID],
+) -> None:
     """Delete a limit; who waits for it goes on."""
     limit_desk.book.delete(_one(limit_desk.book, limit_id).name)
+    _note(database)
 
 
 @post(
@@ -127,9 +141,14 @@ def delete_limit(limit_desk: NamedDependency[Desk], limit_id: FromPath[UUID]) ->
     tags=["limits"],
     opt={"scope": "admin"},
 )
-def reset_limit(limit_desk: NamedDependency[Desk], limit_id: FromPath[UUID]) -> LimitReset:
+def reset_limit(
+    limit_desk: NamedDependency[Desk],
+    database: NamedDependency[Database],
+    limit_id: FromPath[UUID],
+) -> LimitReset:
     """End all leases of a limit, and empty a rate. What runs goes on, and asks anew."""
     ended = limit_desk.reset(_one(limit_desk.book, limit_id).name)
+    _note(database)
     return LimitReset(ended=ended)
 
 
@@ -206,6 +225,12 @@ def _has_news(asked: Acquire, answer: Acquired) -> bool:
     )
 
 
+def _note(database: Database) -> None:
+    """Let open pages know that limits changed."""
+    with database.transaction() as connection:
+        note_changes(connection, [(LIMITS, None)])
+
+
 def _one(book: Book, limit_id: UUID) -> Limit:
     found = next((one for one in book.all() if one.id == limit_id.bytes), None)
     if found is None:
@@ -233,18 +258,6 @@ def _checked(call: Callable[[], _T]) -> _T:
             raise
         hint = "GET /api/schema says what a limit may be."
         raise ApiError(400, "invalid_limit", str(error), hint) from error
-
-
-def _cursor_of(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-
-
-def _name_of(cursor: str) -> str:
-    try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        message = f"The cursor {cursor!r} is none of this list."
-        raise ApiError(400, "bad_cursor", message, "Begin anew, without a cursor.") from error
 
 
 ROUTES = [

@@ -73,6 +73,8 @@ def definitions(
         f"SELECT {_COLUMNS[kind]} FROM {kind} WHERE name IN ({marks}) ORDER BY name, ref",  # noqa: S608
         names,
     ).fetchall()
+    if not rows:
+        return []
     versions: dict[str, list[Version]] = {}
     for ref, found, *rest in rows:
         versions.setdefault(found, []).append(_version(ref, rest))
