@@ -207,11 +207,11 @@ def check(database: Database, reporters: list[Reporter], outcome: Outcome) -> No
             "GROUP BY flow_run, state HAVING sum(runs) <> 0"
         ).fetchall()
         rows = connection.execute(
-            "SELECT flow_run, shown, count(*) FROM task_run WHERE flow_run IS NOT NULL "
-            "GROUP BY flow_run, shown"
+            "SELECT flow_run, shown, count(*) FROM task_run GROUP BY flow_run, shown"
         ).fetchall()
-    if sorted(map(tuple, counted)) != sorted(map(tuple, rows)):
-        outcome.violations.append("the counts of task runs do not equal their rows")
+    wrong = set(map(tuple, counted)) ^ set(map(tuple, rows))
+    if wrong:
+        outcome.violations.append(f"the counts of task runs do not equal their rows: {wrong}")
 
 
 @contextlib.contextmanager
