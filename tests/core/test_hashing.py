@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import _thread
+import copyreg
 import dataclasses
 import datetime as dt
 import enum
@@ -198,6 +199,14 @@ def test_values_that_differ_in_type_or_structure_have_different_hashes():
             assert found not in seen, (value, seen[found])
             assert hash_value(shape(value)) == found
             seen[found] = value
+
+
+@pytest.mark.parametrize("value", [ValueError("x"), str.upper])
+def test_a_library_that_pickles_by_identity_does_not_change_hashes(monkeypatch, value):
+    before = hash_value(value)
+    by_identity = {type(value): lambda one: (id, (object(), id(one)))}
+    monkeypatch.setattr(copyreg, "dispatch_table", {**copyreg.dispatch_table, **by_identity})
+    assert hash_value(value) == before
 
 
 @pytest.mark.parametrize(

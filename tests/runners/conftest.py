@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from flowstone.runners.ray import process_left_as_it_is
 from flowstone.task_runners import (
     DaskTaskRunner,
     ProcessPoolTaskRunner,
@@ -67,14 +68,14 @@ def begin_ray():
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     # Ray would write a token into the user's home.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-    ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=100 << 20,
-        log_to_driver=False,
-        namespace="flowstone",
-    )
-    os.environ.pop("PYTHONBREAKPOINT", None)  # other tests' programs stop where they say
+    with process_left_as_it_is():  # other tests come after this
+        ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=100 << 20,
+            log_to_driver=False,
+            namespace="flowstone",
+        )
     return ray, ray.shutdown
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib import import_module
 from operator import itemgetter
+from types import MethodDescriptorType
 from typing import Any
 
 from msgspec import Struct
@@ -27,6 +28,8 @@ from flowstone.exceptions import HashError
 _LIGHT = frozenset({type(None), bool, int, float, str})
 """Types of which MessagePack tells any two values apart, and a list of which it writes at once."""
 _ATOMS = _LIGHT | {bytes}
+_OWN_WAY = (BaseException, MethodDescriptorType)
+"""What libraries teach `pickle` other ways of (tblib: by identity), once they are loaded."""
 _NO_CIRCLE = 1 << 62
 _MOST_KEPT = 100_000
 
@@ -265,7 +268,8 @@ class Encoder:
         if kind is object:
             raise HashError("an object() is known by its identity alone and cannot be hashed")
         try:
-            reduce = copyreg.dispatch_table.get(kind)
+            is_own = isinstance(value, _OWN_WAY)
+            reduce = None if is_own else copyreg.dispatch_table.get(kind)
             taken = reduce(value) if reduce is not None else value.__reduce_ex__(4)
         except RecursionError:
             raise

@@ -9,8 +9,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
 from types import MappingProxyType
@@ -150,14 +150,30 @@ def opened(options: dict[str, Any], run: Run) -> RayScheduler:
     ray: Any = import_module("ray")
     is_own = not ray.is_initialized()
     if is_own:
-        breakpoints = os.environ.get("PYTHONBREAKPOINT")
-        ray.init(**options)
-        # Ray makes its own debugger what `breakpoint()` opens, here and in child processes.
+        with process_left_as_it_is():
+            ray.init(**options)
+    return RayScheduler(ray, run, is_own=is_own)
+
+
+@contextmanager
+def process_left_as_it_is() -> Iterator[None]:
+    """Keep what `ray.init` would change in this process.
+
+    It makes its own debugger what `breakpoint()` opens, here and in child processes, and lets
+    SIGTERM exit from whatever runs, also in processes that are forked later.
+    """
+    breakpoints = os.environ.get("PYTHONBREAKPOINT")
+    listening = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
         if breakpoints is None:
             os.environ.pop("PYTHONBREAKPOINT", None)
         else:
             os.environ["PYTHONBREAKPOINT"] = breakpoints
-    return RayScheduler(ray, run, is_own=is_own)
+        # In another thread nobody can listen to signals, nor does Ray.
+        if listening is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, listening)
 
 
 def _there(sent: tuple[Run, int, bytes, bytes], *results: Buffer) -> Any:
