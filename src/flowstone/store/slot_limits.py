@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from flowstone.drive.limits.definitions import Usage, check
+from flowstone.drive.limits.definitions import Usage, already_there, check, new_limit
 from flowstone.drive.limits.files import Limit
 from flowstone.drive.limits.notes import Holder, Waiter
-from flowstone.exceptions import LimitExists, LimitNotFound
+from flowstone.exceptions import LimitNotFound
 from flowstone.store.connection import Connection
 from flowstone.store.databases import Database
 from flowstone.store.slot_queue import Room
@@ -67,17 +66,7 @@ class SharedBook:
         self, name: str, limit: int, *, active: bool = True, slot_decay_per_second: float = 0.0
     ) -> Limit:
         """Make a limit. Raises `LimitExists`, and `ValueError` for what cannot be one."""
-        moment = time.time_ns()
-        made = Limit(
-            name=name,
-            limit=limit,
-            active=active,
-            slot_decay_per_second=slot_decay_per_second,
-            id=os.urandom(16),
-            created=moment,
-            updated=moment,
-        )
-        check(made)
+        made = new_limit(name, limit, is_active=active, decay=slot_decay_per_second)
         with self._database.transaction() as connection:
             is_new = connection.execute(
                 f"INSERT INTO slot_limit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, 0.0, 0, 0) "  # noqa: S608 - ours
@@ -85,8 +74,7 @@ class SharedBook:
                 _values(made),
             ).rowcount
         if not is_new:
-            message = f"There is a limit {name!r} already; 'gcl update' changes it."
-            raise LimitExists(message)
+            raise already_there(name)
         self._changed([name])
         return made
 

@@ -100,21 +100,10 @@ class Definitions:
         self, name: str, limit: int, *, active: bool = True, slot_decay_per_second: float = 0.0
     ) -> Limit:
         """Make a limit. Raises `LimitExists`, and `ValueError` for what cannot be one."""
-        now = time.time_ns()
-        made = Limit(
-            name=name,
-            limit=limit,
-            active=active,
-            slot_decay_per_second=slot_decay_per_second,
-            id=os.urandom(16),
-            created=now,
-            updated=now,
-        )
-        check(made)
+        made = new_limit(name, limit, is_active=active, decay=slot_decay_per_second)
         with self._changing(name, make=True) as file:
             if file.read() is not None:
-                message = f"There is a limit {name!r} already; 'gcl update' changes it."
-                raise LimitExists(message)
+                raise already_there(name)
             file.set_level(0.0)
             file.write(made)
         return made
@@ -187,6 +176,27 @@ class Definitions:
     def _not_found(self, name: str) -> LimitNotFound:
         message = f"There is no limit {name!r} in {self._folder.directory}."
         return LimitNotFound(message)
+
+
+def new_limit(name: str, slots: int, *, is_active: bool, decay: float) -> Limit:
+    """Return a limit with an id of its own. Raises `ValueError` for what cannot be one."""
+    now = time.time_ns()
+    made = Limit(
+        name=name,
+        limit=slots,
+        active=is_active,
+        slot_decay_per_second=decay,
+        id=os.urandom(16),
+        created=now,
+        updated=now,
+    )
+    check(made)
+    return made
+
+
+def already_there(name: str) -> LimitExists:
+    """Return the error for a second limit of one name."""
+    return LimitExists(f"There is a limit {name!r} already; 'gcl update' changes it.")
 
 
 def check(limit: Limit) -> None:
