@@ -5,26 +5,40 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults clean
+.PHONY: help demo test check wheel docs bench faults clean
 
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(READY) ## Run the census of the standard library, and say how to look at the run
+	@scripts/build-ui || echo "The demo goes on without it."
 	@$(BIN)/python examples/census.py
 
 test: $(READY) ## Run all tests, the fault loops in short
 	@echo "One part alone: $(BIN)/python -m pytest tests/shape; the fault loops at full length: make faults"
+	@scripts/build-ui || echo "The tests of the page are not run."
 	@$(BIN)/python -m pytest
 
-check: $(READY) ## Lint, format, types, the shape of the house
+check: $(READY) ## Lint, format, types, the shape of the house; the page's too
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/basedpyright
 	@$(BIN)/python -m pytest -q tests/shape
+	@scripts/check-ui
 	@echo "What ruff can mend by itself:"
 	@echo "  $(BIN)/ruff check --fix && $(BIN)/ruff format"
+
+wheel: $(READY) ## Pack the wheel into dist/, with the page in it
+	@scripts/build-ui
+	@$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+	@echo "To have it elsewhere:"
+	@echo "  pip install $$(ls -t dist/*.whl | head -1)"
+
+docs: $(READY) ## Build the documentation into build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "To read it:"
+	@echo "  $(BIN)/python -m http.server -d build/docs"
 
 bench: $(READY) ## Measure against Prefect, in an environment of its own (minutes)
 	@mkdir -p build

@@ -86,15 +86,14 @@ class History:
                 partitions.make_weeks(connection, first, now + partitions.WEEK)
         sizes = self._sizes(task_runs, flow_runs)
         began = time.monotonic()
-        with _writing(self.database) as connection:
-            for number, size in enumerate(sizes):
-                at = first + number * (now - first) // len(sizes)
-                self._flow_run(number, at, size, is_last=number + 1 == len(sizes))
-                if len(self.rows["task_run"]) >= _AT_ONCE:
-                    self._write(connection)
-                    rate = self.written / (time.monotonic() - began)
-                    print(f"\r{self.written:,} task runs, {rate:,.0f} a second", end="", flush=True)
-            self._write(connection)
+        for number, size in enumerate(sizes):
+            at = first + number * (now - first) // len(sizes)
+            self._flow_run(number, at, size, is_last=number + 1 == len(sizes))
+            if len(self.rows["task_run"]) >= _AT_ONCE:
+                self._write()
+                rate = self.written / (time.monotonic() - began)
+                print(f"\r{self.written:,} task runs, {rate:,.0f} a second", end="", flush=True)
+        self._write()
         print()
 
     def _sizes(self, task_runs: int, flow_runs: int) -> list[int]:
@@ -136,7 +135,7 @@ class History:
     def _flow_run(self, number: int, at: int, size: int, *, is_last: bool) -> None:
         chance = self.random
         run, log, flow = self.ids.new(at), 1001 + number % _LOGS, 1000 + number * 7 % _FLOWS
-        clock, longest, runs = at + SECOND // 10, at, list[bytes]()
+        clock, longest, runs = at + SECOND // 10, at, list[tuple[bytes, int]]()
         for index in range(size):
             clock += int(chance.expovariate(1) * 20_000_000)
             is_open = is_last and index > size - 20
@@ -155,7 +154,14 @@ class History:
             self.rows["artifact"].append((*made, longest, longest, "# Report\n" * 20))
 
     def _task_run(
-        self, flow_run: bytes, log: int, at: int, index: int, before: list[bytes], *, is_open: bool
+        self,
+        flow_run: bytes,
+        log: int,
+        at: int,
+        index: int,
+        before: list[tuple[bytes, int]],
+        *,
+        is_open: bool,
     ) -> int:
         chance = self.random.random()
         run, task = self.ids.new(at), 1000 + int(self.random.random() ** 2 * _TASKS)
@@ -170,9 +176,10 @@ class History:
         self._run("task_run", first, tags, at, started, end, state, ())
         self.counts.add(flow_run, task, at, started, end, state)
         if before and chance < 0.3:
-            upstream = before[int(self.random.random() * len(before))]
+            upstream, giver = before[int(self.random.random() * len(before))]
             self.rows["edge"].append((run, upstream, "x"))
-        before.append(run)
+            self.counts.folds.take(flow_run, task, giver)
+        before.append((run, task))
         if state == FAILED or chance < 0.05:
             level = 40 if state == FAILED else 20
             self._line(log, flow_run, run, ended, level, "Finished what there was to do with it")
@@ -203,12 +210,13 @@ class History:
         row = log, self.position, flow_run, run, at, level, "flowstone.task_runs", text
         self.rows["log_line"].append(row)
 
-    def _write(self, connection: Connection) -> None:
-        for table, rows in self.rows.items():
-            if rows:
-                connection.executemany(INSERTS[table], rows)
+    def _write(self) -> None:
+        with _writing(self.database) as connection:
+            for table, rows in self.rows.items():
+                if rows:
+                    connection.executemany(INSERTS[table], rows)
+            self.counts.write(connection)
         self.written += len(self.rows["task_run"])
-        self.counts.write(connection)
         self.rows = {table: [] for table in INSERTS}
 
 
@@ -244,8 +252,8 @@ def check(database: Database) -> None:
         (run,) = ask("SELECT id FROM flow_run ORDER BY id DESC LIMIT 1 OFFSET 10").fetchone()
         for counted, rows in (
             ("SELECT sum(runs) FROM task_hour", "SELECT count(*) FROM task_run"),
-            ("SELECT sum(runs) FROM task_day", "SELECT count(*) FROM task_run"),
-            ("SELECT sum(runs) FROM flow_day", "SELECT count(*) FROM flow_run"),
+            ("SELECT sum(runs) FROM task_day WHERE day >= 0", "SELECT count(*) FROM task_run"),
+            ("SELECT sum(runs) FROM flow_day WHERE day >= 0", "SELECT count(*) FROM flow_run"),
         ):
             assert ask(counted).fetchone() == ask(rows).fetchone(), counted
         of_run = "SELECT state, sum(runs) FROM task_count WHERE flow_run = ? GROUP BY 1 ORDER BY 1"

@@ -1,8 +1,9 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
+import { firstView } from "./firstView.ts";
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), firstView()],
   resolve: { alias: { "~": new URL("./src", import.meta.url).pathname } },
   build: {
     outDir: "../src/flowstone/server/static/app",
@@ -14,5 +15,5 @@ export default defineConfig({
     sourcemap: false,
   },
   server: { proxy: { "/api": "http://127.0.0.1:4840" } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { environment: "happy-dom", include: ["*.test.ts", "src/**/*.test.{ts,tsx}"] },
 });

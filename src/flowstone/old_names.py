@@ -68,10 +68,10 @@ class Absent:
 
     def __init__(self, name: str, instead: str) -> None:
         self._name = name
-        self._instead = instead
+        self.instead = instead
 
     def __call__(self, *_args: Any, **_options: Any) -> Never:
-        message = f"{self._name} is not in Flowstone. {self._instead}"
+        message = f"{self._name} is not in Flowstone. {self.instead}"
         raise NotInFlowstoneError(message)
 
     def __mro_entries__(self, _bases: tuple[Any, ...]) -> Never:
@@ -80,7 +80,7 @@ class Absent:
     def __getattr__(self, name: str) -> Absent:
         if name.startswith("_"):
             raise AttributeError(name)
-        return Absent(f"{self._name}.{name}", self._instead)
+        return Absent(f"{self._name}.{name}", self.instead)
 
     def __repr__(self) -> str:
         return f"<{self._name}, which is not in Flowstone>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 from litestar import Router, get, post
@@ -12,6 +13,7 @@ from flowstone.exceptions import LimitNotFound
 from flowstone.server import app as application
 from flowstone.server import errors
 from flowstone.server.addresses import is_loopback
+from flowstone.store.database import database_path
 from flowstone.store.databases import EmbeddedDatabase
 from flowstone.store.errors import (
     AmbiguousRun,
@@ -192,6 +194,44 @@ def test_settings_are_shown_without_secrets(database):
     assert "hush" not in text
     assert found["server.database.connection_url"].endswith("@there/runs")
     assert found["server.api.port"] == 4840
+
+
+def test_the_server_tells_how_its_services_are_and_how_large_its_database_is(database):
+    with database.transaction():  # which makes it
+        pass
+    with served(database) as client:
+        shown = client.get("/api/server").json()
+    assert shown["database"] == "sqlite"
+    assert shown["database_bytes"] >= os.stat(database_path(database.home)).st_size > 0
+    services = {one["name"]: one for one in shown["services"]}
+    assert services["collect"]["error"] == ""
+    assert services["collect"]["is_late"] is False
+    assert services["retention"]["failures"] == 0
+
+
+def test_how_the_server_is_may_be_asked_by_admins_only(database):
+    made_token(database, "admin")
+    headers = bearer(made_token(database, "run"))
+    with served(database) as client:
+        assert code_of(client.get("/api/server", headers=headers)) == (403, "scope_too_small")
+
+
+def test_each_setting_says_where_its_value_comes_from(database, monkeypatch):
+    monkeypatch.setenv("FLOWSTONE_LOGGING_LEVEL", "DEBUG")
+    with served(database, logging__level=10, server__api__port=4999) as client:
+        found = {one["name"]: one["source"] for one in client.get("/api/settings").json()["items"]}
+    assert found["logging.level"] == "FLOWSTONE_LOGGING_LEVEL"
+    assert found["server.api.port"] == "start"
+    assert found["retention.runs_days"] == "default"
+
+
+def test_settings_are_shown_where_a_file_of_them_was_spoilt_since(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flowstone.toml").write_text("logging = [")
+    with served(database, logging__level=10) as client:
+        found = {one["name"]: one["source"] for one in client.get("/api/settings").json()["items"]}
+    assert found["logging.level"] == "start"
+    assert found["retention.runs_days"] == "default"
 
 
 def test_metrics_count_answers_by_path_and_never_by_what_was_asked_for(client):

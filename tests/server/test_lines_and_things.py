@@ -161,6 +161,9 @@ def test_artifacts_are_listed_by_key_and_by_version(client, story):
     assert [one["key"] for one in first["items"] + rest["items"]] == ["notes", "report"]
     assert rest["next"] is None
     assert len(client.get("/api/artifacts/newest?type=table").json()["items"]) == 1
+    for search, keys in (("REP", ["report"]), ("o", ["notes", "report"]), ("x", [])):
+        found = client.get(f"/api/artifacts/newest?search={search}").json()["items"]
+        assert [one["key"] for one in found] == keys
     history = client.get("/api/artifacts?key=report").json()["items"]
     assert history[0]["id"] == newest[1]["id"]
     assert len(history) == 2

@@ -68,7 +68,8 @@ def test_no_path_leads_out_of_the_page(database, built):
 
 def test_every_place_within_the_page_is_the_page(database, built):
     with served(database) as client:
-        for path in ("/", "/flow-runs/0198", "/login?next=%2F", "/any/place"):
+        named = ("/flows/etl.nightly", "/tasks/load%20v1.2", "/tasks/a%2Fb.c")
+        for path in ("/", "/flow-runs/0198", "/login?next=%2F", "/any/place", *named):
             answer = client.get(path)
             assert answer.status_code == 200
             assert answer.text.endswith("the page")

@@ -65,8 +65,9 @@ def test_a_task_run_is_shown_with_its_attempts_and_inputs(client, story):
     assert (alone["flow_run"], alone["flow"]) == (None, None)
 
 
-def test_who_has_an_answer_gets_it_once(client, story):
-    path = f"/api/flow-runs/{story.id('good-run')}"
+@pytest.mark.parametrize("path", ["flow-runs/{}", "flow-runs", "flows", "variables", "logs"])
+def test_who_has_an_answer_gets_it_once(client, story, path):
+    path = f"/api/{path.format(story.id('good-run'))}"
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

@@ -28,6 +28,7 @@ ROWS = {
     "wiring": 7,
     "store": 8,
     "server": 10,
+    "migrating": 10,
     "cli": 11,
     "testing": 11,
 }

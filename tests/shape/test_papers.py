@@ -37,3 +37,9 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path):
         f"{page}: links to gone.md, and there is no such file",
         f"{page}: links to #no-such-heading, and there is no such heading",
     ]
+
+
+def test_no_lock_file_names_where_packages_were_fetched_from():
+    for path in papers.tracked_files(ROOT):
+        if path.name in ("package-lock.json", "uv.lock", "poetry.lock", "yarn.lock"):
+            assert '"resolved"' not in path.read_text(encoding="utf-8"), path

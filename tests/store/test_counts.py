@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowstone.core.states import COMPLETED, FAILED
-from flowstone.store.buckets import OPEN, bucket_of, middle_of, percentiles, took
+from flowstone.store.buckets import (
+    OPEN,
+    bucket_of,
+    from_blob,
+    middle_of,
+    packed,
+    percentiles,
+    to_blob,
+    took,
+    unpacked,
+)
 from flowstone.store.databases import Database
+from flowstone.store.days import parts_of, stretch_of
 from flowstone.store.marking import set_state
 from flowstone.store.reading.rollups import DAY
 from tests.server.stories import Story, mixed
@@ -21,22 +35,32 @@ _RUNS = """
 
 def assert_counts_equal_rows(database: Database) -> None:
     with database.store() as store:
+        ask = store.connection.execute
+        query = "SELECT ref FROM state WHERE type = ? AND name = 'Cached'"
+        hits = [ref for (ref,) in ask(query, (COMPLETED,)).fetchall()]
         for kind in ("task", "flow"):
-            expected: Counter[tuple[int, ...]] = Counter()
+            runs: Counter[tuple[int, ...]] = Counter()
+            ended: Counter[tuple[int, ...]] = Counter()
             late: Counter[tuple[int, ...]] = Counter()
-            for ref, created, started, ended, shown in store.connection.execute(
-                _RUNS.format(kind=kind)
-            ).fetchall():
-                expected[ref, created // DAY, shown, took(started, ended)] += 1
-                if started is not None:
-                    late[created // (DAY // 24), bucket_of(started - created)] += 1
-            found = store.connection.execute(
-                f"SELECT {kind}, day, state, took, runs FROM {kind}_day WHERE runs <> 0"
-            )
-            assert {(*row[:4],): row[4] for row in found.fetchall()} == dict(expected)
+            rows = ask(_RUNS.format(kind=kind)).fetchall()
+            for ref, created, begun, end, shown in rows:
+                for day in (created // DAY, stretch_of(created // DAY)):
+                    runs[day, ref, shown] += 1
+                    if took(begun, end) != OPEN and shown not in hits:
+                        ended[day, ref, took(begun, end)] += 1
+                if begun is not None:
+                    late[created // (DAY // 24), bucket_of(begun - created)] += 1
+            found = ask(f"SELECT day, {kind}, state, runs FROM {kind}_day WHERE runs <> 0")
+            assert {tuple(key): count for *key, count in found.fetchall()} == dict(runs)
+            assert stored(ask(f"SELECT day, {kind}, took FROM {kind}_took").fetchall()) == ended
             if kind == "task":
-                rows = store.connection.execute("SELECT hour, late, runs FROM late_hour")
-                assert {(a, b): runs for a, b, runs in rows.fetchall() if runs} == dict(late)
+                assert stored(ask("SELECT hour, took FROM late_hour").fetchall()) == late
+
+
+def stored(rows: list[Any]) -> dict[tuple[int, ...], int]:
+    return {
+        (*key, bucket): runs for *key, blob in rows for bucket, runs in unpacked(from_blob(blob))
+    }
 
 
 def test_durations_are_counted_as_runs_end_change_crash_and_go(any_database: Database):
@@ -63,9 +87,30 @@ def test_a_duration_is_known_to_a_tenth(seconds: float):
     assert middle_of(bucket_of(nanoseconds)) == pytest.approx(nanoseconds, rel=0.1, abs=1000)
 
 
-def test_percentiles_are_of_what_ended():
-    counts = [(bucket_of(10**9), 90), (bucket_of(10 * 10**9), 10), (OPEN, 1000)]
+def test_percentiles_are_known_to_a_tenth():
+    counts = packed(bucket_of(10**9), 90) + packed(bucket_of(10 * 10**9), 10)
     middle, slow = percentiles(counts, 0.5, 0.95) or (0, 0)
     assert middle == pytest.approx(1e9, rel=0.1)
     assert slow == pytest.approx(1e10, rel=0.1)
-    assert percentiles([(OPEN, 5)], 0.5) is None
+    assert percentiles(0, 0.5) is None
+
+
+@given(st.dictionaries(st.integers(0, 172), st.integers(1, 2**32 - 1), min_size=1))
+def test_durations_that_are_stored_come_back(counts: dict[int, int]):
+    number = sum(packed(bucket, runs) for bucket, runs in counts.items())
+    blob = to_blob(number)
+    assert dict(unpacked(from_blob(blob))) == counts
+    gone = min(counts)
+    left = from_blob(blob) + packed(gone, -counts[gone])
+    assert dict(unpacked(left)) == {bucket: counts[bucket] for bucket in counts if bucket != gone}
+
+
+@given(st.integers(0, 40_000), st.integers(0, 400))
+def test_stretches_and_days_are_each_day_once(first: int, length: int):
+    parts = parts_of(first, first + length)
+    whole = [part for part in parts if part < 0]
+    days = [day for day in range(first - 20, first + length + 20) if stretch_of(day) in whole]
+    assert sorted([*days, *(part for part in parts if part >= 0)]) == list(
+        range(first, first + length)
+    )
+    assert len(parts) <= 30 + length // 16

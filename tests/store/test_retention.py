@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ from flowstone.core.facts import (
 from flowstone.core.states import COMPLETED
 from flowstone.drive.long_lines import LongLines
 from flowstone.settings import RetentionSettings
-from flowstone.store import partitions
+from flowstone.store import partitions, retention
+from flowstone.store.connection import ALONE
 from flowstone.store.database import database_path
 from flowstone.store.databases import Database, EmbeddedDatabase
 from flowstone.store.partitions import WEEK
+from flowstone.store.reading.listing import list_runs
+from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.retention import (
     PERIOD,
     Borders,
@@ -32,6 +36,7 @@ from flowstone.store.retention import (
     prune_when_due,
     would_prune,
 )
+from flowstone.store.selecting import TASK_RUNS
 from tests.store.contents import contents
 from tests.store.feeding import feed
 from tests.store.segments import START, LogBuilder
@@ -209,6 +214,51 @@ def test_weeks_of_postgres_are_dropped_but_not_one_in_which_something_is_to_be_k
     assert "still running" in names_of(any_database)
     assert_counts_equal_rows(any_database)
     log.die()
+
+
+_WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+
+
+@pytest.mark.parametrize("any_database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("second", ["SELECT count(*) FROM edge", ALONE])
+def test_who_reads_or_writes_while_weeks_are_dropped_is_not_ended(
+    any_database: Database, second: str
+):
+    rich_story(any_database)
+    rich_story(any_database, START + WEEK)
+    with any_database.transaction() as connection:
+        partitions.tend(connection, START + WEEK)
+    with ThreadPoolExecutor(1) as thread:
+        with any_database.transaction() as connection:
+            # As one who writes young runs.
+            connection.execute("LOCK TABLE ONLY task_run IN ROW EXCLUSIVE MODE")
+            pruning = thread.submit(prune, any_database, everything((START // WEEK + 1) * WEEK))
+            with any_database.store() as looking:
+                while looking.connection.execute(_WAITING).fetchone() == (0,):
+                    assert not pruning.done()
+            connection.execute(second)
+        done = pruning.result()
+    assert done.task_runs == 22
+    assert_counts_equal_rows(any_database)
+    contents(any_database)
+
+
+@pytest.mark.parametrize("any_database", ["postgres"], indirect=True)
+def test_of_a_week_that_goes_nothing_is_shown_from_the_first_table_on(any_database: Database):
+    rich_story(any_database)
+    with any_database.transaction() as connection:
+        partitions.tend(connection, START)
+    for table in retention._TABLES_OF_RUNS:
+        with any_database.transaction() as connection:
+            assert partitions.hold(connection, table, START // WEEK)
+            partitions.drop(connection, table, START // WEEK)
+        with any_database.store() as store:
+            assert list_runs(store.connection, TASK_RUNS, RunsWanted(), limit=50).rows == []
+            tagged = RunsWanted(tags_any=("even",))
+            assert list_runs(store.connection, TASK_RUNS, tagged, limit=50).rows == []
+            assert store.hits() == []
+        assert_counts_equal_rows(any_database)
+        contents(any_database)
 
 
 def test_records_of_a_run_that_was_deleted_do_not_bring_it_back(any_database: Database):

@@ -40,6 +40,7 @@ FAMILIES = {
     "concurrency-limit": "Limits of tags: create, ls, inspect, reset, delete.",
     "config": "Look at the settings, or change them: view, set, unset, validate.",
     "profile": "Named sets of settings: ls, create, use, inspect, rename, delete.",
+    "migrate": "Rewrite programs that were written for Prefect.",
     "doctor": "Look whether all is well with this installation and its home.",
     "completion": "Print what lets a shell complete commands: bash, zsh, fish.",
     "version": "Show the versions in use.",

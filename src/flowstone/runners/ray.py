@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from importlib import import_module
+from struct import Struct
 from types import MappingProxyType
 from typing import Any
 
@@ -31,6 +32,9 @@ options_around: ContextVar[Any] = ContextVar("flowstone_ray_options", default=_N
 """What the user asks of Ray for the tasks that are submitted (`remote_options`)."""
 _DEATHS = ("WorkerCrashedError", "LocalRayletDiedError", "NodeDiedError", "OutOfMemoryError")
 
+_FRAME = Struct(">?I")
+"""Whether a result is, or may lie, beside its answer; the length of what comes first."""
+
 Run = Callable[..., tuple[bytes, bytes]]
 
 
@@ -41,8 +45,8 @@ class RayScheduler:
     """
 
     def __init__(self, ray: Any, run: Run, *, is_own: bool) -> None:
-        self._ray, self._run, self._is_own = ray, run, is_own
-        self._body = ray.remote(max_retries=0)(_there)
+        self._ray, self._is_own = ray, is_own
+        self._body = ray.remote(max_retries=0)(_sent_with(run))
         self._named: dict[tuple[str, int], Any] = {}
         self._small: set[str] = set()  # tasks whose results were, by name
         self._is_closed = False
@@ -66,7 +70,7 @@ class RayScheduler:
         returns = 1 if label in self._small else 2
         wanted = self._wanted(label, returns)
         # One argument: each costs as much as the next, however small it is.
-        made = wanted.remote((self._run, returns, errand, b"".join(body)), *refs)
+        made = wanted.remote(_framed(errand, body, is_beside=returns == 2), *refs)
         answer, result = made if returns == 2 else (made, None)
         sent.handle = answer
         answer.future().add_done_callback(lambda future: self._take(sent, label, future, result))
@@ -126,14 +130,17 @@ class RayScheduler:
         if error is not None:
             sent.fail(_failure(error))
             return
-        head, blob = future.result()
+        is_beside, head, blob = _unframed(future.result())
         # A second value costs a tenth of a task: not where results are small. A large one that
         # comes all the same comes home; the next ones of its task do not.
-        if blob is not None and len(blob) <= _SMALL:
+        if not is_beside and len(blob) <= _SMALL:
             self._small.add(label)
         else:
             self._small.discard(label)
-        sent.answer(head, blob, result if blob is None else None)
+        if is_beside:
+            sent.answer(head, None, result)
+        else:
+            sent.answer(head, blob)
 
     def _watch(self, places: Places) -> None:
         while not self._is_closed:
@@ -176,19 +183,39 @@ def process_left_as_it_is() -> Iterator[None]:
             signal.signal(signal.SIGTERM, listening)
 
 
-def _there(sent: tuple[Run, int, bytes, bytes], *results: Buffer) -> Any:
+def _sent_with(run: Run) -> Callable[..., Any]:
+    """Return what Ray sends to its workers, once: it runs a body with the results it takes."""
+
+    def there(sent: bytes, *results: Buffer) -> Any:
+        return _there(run, sent, results)
+
+    return there
+
+
+def _there(run: Run, sent: bytes, results: tuple[Buffer, ...]) -> Any:
     """Run a body on the worker.
 
     Returns the answer with its result; where two values are wanted, with a small one, and a large
     one beside it.
     """
-    run, returns, errand, body = sent
+    may_be_beside, errand, body = _unframed(sent)
     head, blob = run(errand, body, results, is_alone=True, marks=True)
-    if returns == 1:
-        return head, blob
+    if not may_be_beside:
+        return _framed(head, [blob])
     if len(blob) <= _SMALL:
-        return (head, blob), None
-    return (head, None), blob
+        return _framed(head, [blob]), None
+    return _framed(head, [], is_beside=True), blob
+
+
+def _framed(head: bytes, rest: Sequence[Buffer], *, is_beside: bool = False) -> bytes:
+    """Return two things as one of bytes: what is not bytes Ray pickles, which takes longer."""
+    return b"".join([_FRAME.pack(is_beside, len(head)), head, *rest])
+
+
+def _unframed(blob: bytes) -> tuple[bool, bytes, memoryview]:
+    is_beside, length = _FRAME.unpack_from(blob)
+    end = _FRAME.size + length
+    return is_beside, blob[_FRAME.size : end], memoryview(blob)[end:]
 
 
 def _kill(mark: str) -> None:

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, TypeVar, cast
 
-import msgspec
-from litestar import Request, Response
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
-_T = TypeVar("_T")
-_encode = msgspec.json.Encoder().encode
+_OF_A_BODY = {b"content-length", b"content-type"}
 
 
-def tagged(request: Request[Any, Any, Any], value: _T) -> Response[_T]:
-    """Answer with a value and its ETag, or with 304 where the client has that very value."""
-    body = _encode(value)
-    tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
-    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or "*" in known:
-        return cast("Response[_T]", Response(None, status_code=304, headers={"ETag": tag}))
-    answer = Response(body, media_type="application/json", headers={"ETag": tag})
-    return cast("Response[_T]", answer)
+def tag_answers(app: ASGIApp) -> ASGIApp:
+    """Give each answer to a GET in JSON its ETag; 304 instead where the client has that very one.
+
+    What is sent in pieces (a stream, a download) has none.
+    """
+
+    async def tagging(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "GET":
+            await app(scope, receive, send)
+            return
+        known = Headers.from_scope(scope).get("if-none-match", "")
+        start: HTTPResponseStartEvent | None = None
+
+        async def send_tagged(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_whole_json(message):
+                start = message
+                return
+            if start is not None:
+                begun, start = start, None
+                if message["type"] == "http.response.body" and not message["more_body"]:
+                    tag = f'W/"{blake2b(message["body"], digest_size=12).hexdigest()}"'
+                    MutableScopeHeaders(begun)["etag"] = tag
+                    if tag in {one.strip() for one in known.split(",")} or known == "*":
+                        begun["status"] = 304
+                        begun["headers"] = [
+                            pair for pair in begun["headers"] if pair[0].lower() not in _OF_A_BODY
+                        ]
+                        message["body"] = b""
+                await send(begun)
+            await send(message)
+
+        await app(scope, receive, send_tagged)
+
+    return tagging
+
+
+def _is_whole_json(start: HTTPResponseStartEvent) -> bool:
+    kind = MutableScopeHeaders(start).get("content-type", "")
+    return start["status"] == 200 and kind.startswith("application/json")

@@ -17,6 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from flowstone.server import headers
+from flowstone.server.answers import tag_answers
 from flowstone.server.audit import Audit
 from flowstone.server.auth import Gate
 from flowstone.server.desks.open import close_desk
@@ -50,6 +51,7 @@ def create_app(database: Database, settings: Settings) -> Litestar:
         [Router("/api", route_handlers=ROUTES), metrics, page],
         lifespan=[parts.running],
         guards=[parts.let_in],
+        middleware=[tag_answers],
         before_send=[headers.add, parts.counted.see],
         after_response=parts.note,
         dependencies=parts.by_name(),

@@ -71,7 +71,7 @@ class Metrics:
                 "flowstone_database_bytes",
                 "gauge",
                 "Size of the database.",
-                [((), _size_of(database))],
+                [((), size_of(database))],
             ),
         ]
         return "".join(line for family in families for line in _lines(*family))
@@ -133,7 +133,8 @@ def _memory(most: int) -> float:
         return most * (1 if sys.platform == "darwin" else 1024)
 
 
-def _size_of(database: Database) -> float:
+def size_of(database: Database) -> float:
+    """Return the bytes that a database takes on its disk."""
     if isinstance(database, EmbeddedDatabase):
         path = database_path(database.home)
         names = (path, f"{path}-wal")

@@ -1,7 +1,8 @@
 """The files of the web page, known before the first request: what is not among them is not there.
 
 A path of a browser is only ever looked up in that table, so none can lead out of the directory.
-Every other path without a dot is a place within the page, which its script understands.
+Every other path without a dot, or of a flow or task by its name, is a place within the page, which
+its script understands.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from flowstone.server.errors import ApiError
 _STATIC = os.path.join(os.path.dirname(__file__), "static")
 _FOREVER = "public, max-age=31536000, immutable"
 _INDEX = "index.html"
+_NAMED = ("flows/", "tasks/")
+"""How places begin that end in a name which people gave: dots may stand in it."""
 
 
 class PageFile(msgspec.Struct, frozen=True):
@@ -68,7 +71,7 @@ def page(
     """Give a file of the page; the page itself for every place within it."""
     name = path.strip("/")
     file = page_files.get(name)
-    if file is None and "." not in name:
+    if file is None and ("." not in name or name.startswith(_NAMED)):
         file = page_files.get(_INDEX)
     if file is None:
         raise ApiError(404, "path_not_found", f"There is nothing at {request.url.path}.")

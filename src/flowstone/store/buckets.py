@@ -1,18 +1,23 @@
 """Durations as small numbers, so that they can be counted: four to an octave, from 1 µs on.
 
 What a number stands for is known to a tenth, whatever the duration; that is enough for a median.
+How many there are of each is kept as one large number, four bytes a count: two of them are added up
+as one, and a stored one has the bytes that are not zero behind the number of the first of them.
 """
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 OPEN = -1
 """Stands for the duration of what has not ended, or did not start."""
 _STEP = 2**0.25
 _HALF_STEP: float = 2**0.125
 _COUNT = 172  # up to 90 days
+_BYTES = 4
+_BITS = 8 * _BYTES
 
 
 def _borders() -> list[int]:
@@ -43,24 +48,45 @@ def middle_of(bucket: int) -> int:
     return round(_BORDERS[min(bucket, _COUNT) - 1] * _HALF_STEP)
 
 
-def percentiles(counts: Iterable[tuple[int, int]], *parts: float) -> list[int] | None:
-    """Return the durations below which parts (0 to 1) of what was counted lie; None of nothing.
+def packed(bucket: int, runs: int) -> int:
+    """Return so many (or with a minus so many fewer) of one duration as a number to add up."""
+    return runs << (_BITS * bucket)
 
-    `counts` gives numbers of durations with how many there are of each.
-    """
-    found: dict[int, int] = {}
-    for bucket, runs in counts:
-        if bucket != OPEN and runs > 0:
-            found[bucket] = found.get(bucket, 0) + runs
-    total = sum(found.values())
+
+def unpacked(counts: int) -> Iterator[tuple[int, int]]:
+    """Give the numbers of the durations that were counted, with how many there are of each."""
+    size = -(-counts.bit_length() // _BITS)
+    lanes = struct.unpack(f"<{size}I", counts.to_bytes(size * _BYTES, "little"))
+    for bucket, runs in enumerate(lanes):
+        if runs:
+            yield bucket, runs
+
+
+def to_blob(counts: int) -> bytes:
+    """Return counts, of which there are some, as they are stored."""
+    first = ((counts & -counts).bit_length() - 1) // _BITS
+    counts >>= _BITS * first
+    return bytes([first]) + counts.to_bytes((counts.bit_length() + 7) // 8, "little")
+
+
+def from_blob(blob: bytes) -> int:
+    """Return counts that were stored."""
+    return int.from_bytes(blob[1:], "little") << (_BITS * blob[0])
+
+
+def percentiles(counts: int, *parts: float) -> list[int] | None:
+    """Return the durations below which parts (0 to 1) of what was counted lie; None of nothing."""
+    found = list(unpacked(counts))
+    total = sum(runs for _, runs in found)
     if not total:
         return None
-    answer = []
-    for part in parts:
-        left = part * total
-        for last in sorted(found):
-            left -= found[last]
-            if left <= 0:
-                break
-        answer.append(middle_of(last))
-    return answer
+    return [middle_of(_bucket_at(found, part * total)) for part in parts]
+
+
+def _bucket_at(counts: list[tuple[int, int]], place: float) -> int:
+    """Return the number of the duration at a place in the order of all that were counted."""
+    for bucket, runs in counts:
+        place -= runs
+        if place <= 0:
+            return bucket
+    return counts[-1][0]

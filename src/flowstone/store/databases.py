@@ -33,6 +33,9 @@ class Database(Protocol):
     def tend(self) -> None:
         """Make ready what the next weeks need; to be done once an hour."""
 
+    def make_durable(self) -> None:
+        """Return when all that was committed would survive a loss of power."""
+
     def identity(self) -> bytes:
         """Return the id of the database, which no other has."""
 
@@ -63,6 +66,10 @@ class EmbeddedDatabase:
 
     def tend(self) -> None:
         """Do nothing: it grows by itself."""
+
+    def make_durable(self) -> None:
+        """Return when all that was committed would survive a loss of power."""
+        database.make_durable(self.home)
 
     def identity(self) -> bytes:
         """Return the id of the database, which no other has; it is made if there is none yet."""

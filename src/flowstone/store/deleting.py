@@ -172,6 +172,7 @@ def _delete_one(connection: Connection, run: bytes) -> None:
     delete_artifacts(connection, [artifact for (artifact,) in made])
     connection.execute("DELETE FROM progress WHERE run = ?", (run,))
     connection.execute("DELETE FROM task_count WHERE flow_run = ?", (run,))
+    connection.execute("DELETE FROM fold WHERE flow_run = ?", (run,))
     tagged = [(tag, run) for tag in _tags(tags or "[]")]
     connection.executemany("DELETE FROM flow_run_tag WHERE tag = ? AND run = ?", tagged)
     connection.execute("DELETE FROM edge WHERE run = ?", (run,))

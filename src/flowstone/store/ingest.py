@@ -33,11 +33,12 @@ from flowstone.core.facts import (
     TransactionNoted,
     UsageMeasured,
 )
-from flowstone.core.states import COMPLETED, PENDING, RUNNING, TYPES
+from flowstone.core.states import COMPLETED
 from flowstone.log.records import Gap, Record
 from flowstone.store.artifacts import Leavings
 from flowstone.store.connection import REFUSALS, Connection
 from flowstone.store.counts import Counts
+from flowstone.store.folds import Edge, ends_of, write_edges
 from flowstone.store.lives import (
     Entry,
     FlowLife,
@@ -45,14 +46,16 @@ from flowstone.store.lives import (
     Life,
     Refused,
     TaskLife,
+    begin,
+    describe,
+    entry_of,
     is_end,
-    tags_text,
+    type_of,
 )
 from flowstone.store.logs import reject
 from flowstone.store.names import Names
 from flowstone.store.plain import PlainRuns, SeenBefore
 from flowstone.store.statements import (
-    INSERT_EDGE,
     INSERT_FLOW_RUN,
     INSERT_LINE,
     INSERT_TASK_RUN,
@@ -134,7 +137,7 @@ class _Batch:
         self.tasks: dict[bytes, Growing] = {}
         self.flows: dict[bytes, Growing] = {}
         self.lines: list[tuple[Any, ...]] = []
-        self.edges: list[tuple[bytes, bytes, str]] = []
+        self.edges: list[Edge] = []
         self.leavings = Leavings()
         self.takers: dict[type, Callable[[int, Any], None]] = {
             TaskRunCreated: self._task_created,
@@ -174,6 +177,7 @@ class _Batch:
 
     def flush(self) -> None:
         """Write everything taken so far."""
+        places = self.plain.places(ends_of(self.edges))
         for run, entries in self.plain.flush():
             self._replay(run, entries)
         self._flush_lives(self.tasks, INSERT_TASK_RUN, REPLACE_TASK_RUN, "task_run_tag")
@@ -183,7 +187,7 @@ class _Batch:
             self.counts.lined({line[2] for line in self.lines})
             self.lines = []
         if self.edges:
-            self.connection.executemany(INSERT_EDGE, self.edges)
+            write_edges(self.connection, self.edges, places, self.counts.folds)
             self.edges = []
         self.leavings.write(self.connection)
         self.counts.write(self.connection)
@@ -214,31 +218,35 @@ class _Batch:
         if run in self.deleted:
             return
         if self.careful or run in self.tasks or not self.plain.start(record):
-            self._task(run).enter(_entry(record), self.log)
+            self._task(run).enter(entry_of(record), self.log)
 
     def _task_carried(self, at: int, record: TaskRunCarried) -> None:
         del at
         created = record.created
-        growing = self._begin_task(created)
+        growing = self._begin_task(created, is_late=True)
         if growing is not None:
             entry = Entry(
-                created.fence, record.sequence, _type(record.type), record.name, record.at
+                created.fence, record.sequence, type_of(record.type), record.name, record.at
             )
             growing.carry(entry, record.attempt, self.log)
 
-    def _begin_task(self, record: TaskRunCreated) -> Growing | None:
+    def _begin_task(self, record: TaskRunCreated, *, is_late: bool = False) -> Growing | None:
         if self._is_deleted(record.run, record.flow_run):
             return None
         growing = self._task(record.run)
-        self._begin_life(growing, record)
+        self._begin_life(growing, record, is_late=is_late)
         return growing
 
-    def _begin_life(self, growing: Growing, record: TaskRunCreated) -> None:
+    def _begin_life(
+        self, growing: Growing, record: TaskRunCreated, *, is_late: bool = False
+    ) -> None:
         row = growing.row
         if row.name is None and isinstance(row, TaskLife):
-            _describe(row, record)
+            describe(row, record)
             row.task, row.flow_run = self.known.tasks.get(record.task), record.flow_run
-        _begin(growing, record, self.log)
+            if row.flow_run is not None and (is_late or growing.before is not None):
+                self.counts.folds.doubt(row.flow_run)  # its inputs may have been told before
+        begin(growing, record, self.log)
 
     def _task(self, run: bytes) -> Growing:
         growing = self.tasks.get(run)
@@ -274,7 +282,7 @@ class _Batch:
         if record.run in self.deleted:
             return
         growing = self._flow(record.run)
-        growing.enter(_entry(record), self.log)
+        growing.enter(entry_of(record), self.log)
         last = growing.entries[-1]
         if is_end(last.type, last.name) and last.sequence == record.sequence:
             # What is open below it now is closed; a record of theirs that comes later reopens them.
@@ -287,7 +295,7 @@ class _Batch:
         growing = self._begin_flow(created)
         if growing is not None:
             entry = Entry(
-                created.fence, record.sequence, _type(record.type), record.name, record.at
+                created.fence, record.sequence, type_of(record.type), record.name, record.at
             )
             growing.carry(entry, record.attempt, self.log)
 
@@ -297,10 +305,10 @@ class _Batch:
         growing = self._flow(record.run)
         row = growing.row
         if row.name is None and isinstance(row, FlowLife):
-            _describe(row, record)
+            describe(row, record)
             row.flow = self.known.flows.get(record.flow)
             row.parent_flow_run, row.parameters = record.parent_flow_run, record.parameters
-        _begin(growing, record, self.log)
+        begin(growing, record, self.log)
         return growing
 
     def _flow(self, run: bytes) -> Growing:
@@ -464,35 +472,6 @@ def _name(growing: Growing, name: str) -> None:
         growing.row.name = name
 
 
-def _entry(record: TaskRunChanged | FlowRunChanged) -> Entry:
-    return Entry(
-        record.fence,
-        record.sequence,
-        _type(record.type),
-        record.name,
-        record.at,
-        record.message,
-        record.scheduled,
-    )
-
-
-def _begin(growing: Growing, record: TaskRunCreated | FlowRunCreated, log: int) -> None:
-    growing.enter(Entry(record.fence, 0, PENDING, None, record.at), log)
-    if record.running:
-        growing.enter(Entry(record.fence, 1, RUNNING, None, record.at), log)
-
-
-def _describe(row: Life, record: TaskRunCreated | FlowRunCreated) -> None:
-    row.name, row.parent, row.created = record.name, record.parent, record.at
-    row.tags = tags_text(record.tags) if record.tags else None
-
-
 def _check_id(run: bytes) -> None:
     if len(run) != _ID:
         raise Refused(f"a run's id has {_ID} bytes, not {len(run)}")
-
-
-def _type(number: int) -> int:
-    if not 0 <= number < len(TYPES):
-        raise Refused(f"{number} is not the number of a state type")
-    return number

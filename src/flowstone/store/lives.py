@@ -10,6 +10,12 @@ from typing import Any
 
 import msgspec
 
+from flowstone.core.facts import (
+    FlowRunChanged,
+    FlowRunCreated,
+    TaskRunChanged,
+    TaskRunCreated,
+)
 from flowstone.core.states import (
     DEFAULT_NAMES,
     FAILED,
@@ -18,6 +24,7 @@ from flowstone.core.states import (
     PENDING,
     RUNNING,
     TERMINAL,
+    TYPES,
 )
 
 DIED = 1
@@ -223,3 +230,36 @@ class Growing:
 
 def _pair(entry: Entry) -> tuple[int, int]:
     return entry.fence, entry.sequence
+
+
+def entry_of(record: TaskRunChanged | FlowRunChanged) -> Entry:
+    """Return the state that a record tells of. Raises `Refused`."""
+    return Entry(
+        record.fence,
+        record.sequence,
+        type_of(record.type),
+        record.name,
+        record.at,
+        record.message,
+        record.scheduled,
+    )
+
+
+def begin(growing: Growing, record: TaskRunCreated | FlowRunCreated, log: int) -> None:
+    """Enter the states that the record of a run's creation stands for."""
+    growing.enter(Entry(record.fence, 0, PENDING, None, record.at), log)
+    if record.running:
+        growing.enter(Entry(record.fence, 1, RUNNING, None, record.at), log)
+
+
+def describe(row: Life, record: TaskRunCreated | FlowRunCreated) -> None:
+    """Take over what the record of a run's creation says of it."""
+    row.name, row.parent, row.created = record.name, record.parent, record.at
+    row.tags = tags_text(record.tags) if record.tags else None
+
+
+def type_of(number: int) -> int:
+    """Return the number of a state's type. Raises `Refused` where there is no such type."""
+    if not 0 <= number < len(TYPES):
+        raise Refused(f"{number} is not the number of a state type")
+    return number

@@ -9,7 +9,6 @@ comes late) is in a partition of its own, and moves when its week is made.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 
 from flowstone.store.connection import Connection
 from flowstone.store.counts import HOUR, Counts
@@ -29,6 +28,9 @@ MOST_WEEKS = 520
 """So far back a clock is believed."""
 _FURTHEST = MOST_WEEKS * WEEK
 _AT_ONCE = 50_000
+_DROPPING = 0x464C_5357
+_PATIENCE = "300ms"
+"""Less than the second after which Postgres looks for deadlocks, and ends one who waits."""
 
 
 def make_weeks(connection: Connection, since: int, until: int) -> int:
@@ -69,15 +71,6 @@ def tend_one(connection: Connection, now: int) -> bool:
     return False
 
 
-def drop_before(connection: Connection, before: int) -> int:
-    """Drop the weeks that end at a time (nanoseconds) or earlier, and return how many tables.
-
-    Counts change with the task runs that go. What is older in other partitions stays.
-    """
-    weeks = weeks_before(connection, before)
-    return sum(drop_week(connection, week, CUT_BY) for week in weeks)
-
-
 def weeks_before(connection: Connection, before: int) -> list[int]:
     """Return the weeks that end at a time or earlier and have a partition of some table."""
     there = _names(connection)
@@ -85,39 +78,56 @@ def weeks_before(connection: Connection, before: int) -> list[int]:
     return [week for week in weeks if any(_name(table, week) in there for table in CUT_BY)]
 
 
-def drop_week(connection: Connection, week: int, tables: Iterable[str]) -> int:
-    """Drop a week of these tables, and return how many of them had it."""
-    spent = [_name(table, week) for table in tables]
-    there = _names(connection)
-    spent = sorted(name for name in spent if name in there)
-    for name in spent:
-        if name == _name("task_run", week):
-            _uncount(connection, name)
-    for name in spent:
-        connection.execute(f"DROP TABLE {name}")
-    return len(spent)
+def hold(connection: Connection, table: str, week: int) -> bool:
+    """Keep others from writing a week of a table, to drop it; False where there is none.
+
+    The transaction gives up (`WriterBusy`) where it would have to wait for long, at this and at all
+    that follows: whoever else waits for it in turn must not.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(?)", (_DROPPING,))
+    connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'")
+    if _name(table, week) not in _names(connection):
+        return False
+    connection.execute(f"LOCK TABLE {_name(table, week)} IN SHARE ROW EXCLUSIVE MODE")
+    return True
 
 
-def _uncount(connection: Connection, name: str) -> None:
-    """Take the task runs of a partition out of the counts; what comes of them later is refused."""
+def drop(connection: Connection, table: str, week: int) -> int:
+    """Drop a week of a table that is held, and return how many rows it had.
+
+    Counts change with the task runs that go; what comes of those later is refused. Nothing else of
+    them is shown from then on, so their other tables go after this one, each in a transaction of
+    its own: with several of them locked, who reads them in another order would wait for this and be
+    waited for.
+    """
+    name, counts = _name(table, week), Counts()
+    rows = int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # noqa: S608 - ours
+    if table == "task_run":
+        _uncount(connection, name, counts)
+    # Before the row that all writers of counts meet in: those who have it wait for no table.
+    connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    counts.write(connection)
+    connection.execute(f"DROP TABLE {name}")
+    return rows
+
+
+def _uncount(connection: Connection, name: str, counts: Counts) -> None:
+    """Take the task runs of a partition out of the counts, and see to it that none comes back."""
     connection.execute(
         f"INSERT INTO tombstone (log, run) SELECT run.log, run.id FROM {name} run "  # noqa: S608
         "JOIN log ON log.ref = run.log WHERE log.ended IS NULL ON CONFLICT DO NOTHING"
     )
-    last: bytes | None = b""
-    while last is not None:
-        counts = Counts()
-        rows = connection.execute(
-            "SELECT id, flow_run, task, created, started, "  # noqa: S608 - our own names
-            f"CASE WHEN is_open = 0 THEN coalesce(mark_at, at) END, shown FROM {name} "
-            "WHERE id > ? ORDER BY id LIMIT ?",
-            (last, _AT_ONCE),
-        )
-        last = None
-        for identity, *row in rows:
+    query = (
+        "SELECT id, flow_run, task, created, started, "  # noqa: S608 - our own names
+        f"CASE WHEN is_open = 0 THEN coalesce(mark_at, at) END, shown FROM {name} "
+        "WHERE id > ? ORDER BY id LIMIT ?"
+    )
+    last = b""
+    while rows := connection.execute(query, (last, _AT_ONCE)).fetchall():
+        last = rows[-1][0]
+        for _, *row in rows:
             counts.add(*row, runs=-1)
-            last = identity
-        counts.write(connection)
+        counts.sum_up(connection)
 
 
 def _make(connection: Connection, table: str, column: str, week: int) -> None:

@@ -7,7 +7,7 @@ an UPDATE of few columns. Neither needs its states in memory, because they follo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from flowstone.core.facts import TaskRunChanged, TaskRunCompleted, TaskRunCreate
 from flowstone.core.states import COMPLETED, PENDING, RUNNING
 from flowstone.store.connection import Connection
 from flowstone.store.counts import Counts
+from flowstone.store.folds import Place
 from flowstone.store.lives import Entry, tags_text
 from flowstone.store.statements import (
     COMPLETE_PLAIN_TASK_RUN,
@@ -134,6 +135,19 @@ class PlainRuns:
         if created is not None and started is not None:
             entries.append(Entry(created.fence, 1, RUNNING, None, started))
         return created, entries
+
+    def places(self, runs: Iterable[bytes]) -> dict[bytes, Place]:
+        """Return the flow run and the task of those runs whose beginning is not written yet."""
+        found: dict[bytes, Place] = {}
+        created, done, tasks = self._created, self._done, self._tasks
+        for run in runs:
+            if run in done:
+                row = done[run]
+                found[run] = row[3], row[2] or 0
+            elif run in created:
+                record = created[run]
+                found[run] = record.flow_run, tasks.get(record.task, 0)
+        return found
 
     def flush(self) -> list[tuple[bytes, list[Entry]]]:
         """Write everything taken, and return what was told of runs that are not plain after all.

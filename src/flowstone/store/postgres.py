@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from flowstone.store import partitions, postgres_schema
 from flowstone.store.collector import Collected
-from flowstone.store.connection import Connection
+from flowstone.store.connection import ALONE, Connection
 from flowstone.store.errors import BadDatabaseUrl, DatabaseAway
 from flowstone.store.postgres_connection import ADAPTERS, Form, PostgresConnection, Raw, told
 from flowstone.store.queries import Store
@@ -31,9 +31,10 @@ _SESSION = {
     # A peer that is gone without a word is found out, and holds no locks for longer.
     "keepalives_idle": "30",
     "tcp_user_timeout": "30000",
+    # Questions are small: workers and compiled plans would take longer to start than to answer.
     "options": (
         "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c timezone=UTC "
-        "-c jit=off"
+        "-c jit=off -c max_parallel_workers_per_gather=0"
     ),
 }
 _DRIVER = re.compile(r"^(postgres(?:ql)?)\+\w+://")
@@ -80,6 +81,17 @@ class PostgresDatabase:
     def collect(self) -> Collected:
         """Apply nothing: logs come over the wire, and those of the home are its own database's."""
         return Collected()
+
+    def make_durable(self) -> None:
+        """Return when all that was committed would survive a loss of power.
+
+        Where it was set up to commit before its log is on the disk, a commit that waits for the
+        disk takes along those before it.
+        """
+        with self.transaction() as connection:
+            if connection.execute("SHOW synchronous_commit").fetchone() == ("off",):
+                connection.execute("SET LOCAL synchronous_commit = on")
+                connection.execute(ALONE)
 
     def identity(self) -> bytes:
         """Return the id of the database, which no other has."""
@@ -146,13 +158,22 @@ def _transaction(connection: PostgresConnection) -> Iterator[None]:
         connection.raw.execute(_BEGIN, prepare=False)
     try:
         yield
-        with told(connection.place):
-            connection.raw.execute("COMMIT")
+        _commit(connection)
     except BaseException:
         if not connection.raw.closed:
             with contextlib.suppress(psycopg.Error):  # what broke says more than this would
                 connection.raw.execute("ROLLBACK")
         raise
+
+
+def _commit(connection: PostgresConnection) -> None:
+    with told(connection.place):
+        done = connection.raw.execute("COMMIT")
+    if done.statusmessage != "COMMIT":  # a statement had failed, and nobody raised that
+        raise DatabaseAway(
+            f"{connection.place} took the transaction back instead of committing it, because a "
+            "statement in it had failed. Nothing was changed; try again."
+        )
 
 
 def _is_quiet(raw: Raw) -> bool:

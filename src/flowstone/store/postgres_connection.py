@@ -14,7 +14,7 @@ from psycopg.types.numeric import NumericBinaryLoader
 
 from flowstone.store.arrays import ARRAY_TYPES, ArrayType
 from flowstone.store.connection import Cursor
-from flowstone.store.errors import DatabaseAway, TookTooLong, ValueRefused
+from flowstone.store.errors import DatabaseAway, TookTooLong, ValueRefused, WriterBusy
 from flowstone.store.translating import for_all_rows, translate
 
 Raw = psycopg.Connection[TupleRow]
@@ -86,8 +86,9 @@ class Form:
 class PostgresConnection:
     """A connection that takes the statements of the store.
 
-    Raises `ValueRefused` where a value cannot be kept, `TookTooLong`, and `DatabaseAway` where the
-    database does not answer or broke off; what was not committed then is not there.
+    Raises `ValueRefused` where a value cannot be kept, `TookTooLong`, `WriterBusy` where others did
+    not let go of what was to be written, and `DatabaseAway` where the database does not answer or
+    broke off; what was not committed then is not there.
     """
 
     def __init__(
@@ -168,6 +169,10 @@ def told(place: str) -> Iterator[None]:
     except errors.QueryCanceled as error:
         raise TookTooLong(
             f"{place} did not answer in time ({first_line(error)}). Ask for less."
+        ) from error
+    except errors.LockNotAvailable as error:
+        raise WriterBusy(
+            f"{place} is kept busy by others ({first_line(error)}). Nothing was changed; try again."
         ) from error
     except (errors.OperationalError, errors.InterfaceError) as error:
         raise DatabaseAway(

@@ -6,7 +6,6 @@ import time
 from threading import Lock
 
 from flowstone.store.connection import Connection
-from flowstone.store.database import make_durable
 from flowstone.store.databases import Database, EmbeddedDatabase
 from flowstone.store.errors import NotALog, WrongOffset
 from flowstone.store.receiving import Arrival, Receipt, Shipment
@@ -45,8 +44,8 @@ class Receiver:
         if arrival.error is not None:
             raise arrival.error
         assert arrival.receipt is not None
-        if durably and isinstance(self._database, EmbeddedDatabase):
-            make_durable(self._database.home)  # Postgres commits durably
+        if durably:
+            self._database.make_durable()
         return arrival.receipt
 
     def _hand_in(self, arrival: Arrival) -> None:

@@ -7,6 +7,7 @@ which nothing is to be kept are dropped; what is left is deleted row by row, on 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -26,6 +27,7 @@ from flowstone.store.connection import ALONE, Connection
 from flowstone.store.database import database_path, shrink
 from flowstone.store.databases import Database, EmbeddedDatabase
 from flowstone.store.deleting import delete_lines, delete_part, delete_task_runs
+from flowstone.store.errors import WriterBusy
 from flowstone.store.segments import survey
 
 PERIOD = 3600 * 1_000_000_000
@@ -35,6 +37,8 @@ _HOLD_SECONDS = 0.015  # and the commit: together at most 50 ms
 _LET_OTHERS = 0.006  # a process that waits for the lock looks every 5 ms
 _A_BIT = 100  # rows of a kind, between two looks at the clock
 _A_MOMENT = 0.2
+_TRIES = 20
+# The runs first: of one that is gone nothing is shown.
 _TABLES_OF_RUNS = ("task_run", "task_run_tag", "edge", "result", "usage")
 _OF_RUN = ("progress", "task_run_tag", "edge", "result", "usage")
 _OF_LOG = ("gap", "damage", "rejected", "shipped", "request", "definition", "tombstone")
@@ -157,6 +161,7 @@ class _Pruning:
         self.until = None if seconds is None else time.monotonic() + seconds
         self.said = said
         self.done = Pruned()
+        self.tables = 0
 
     def run(self) -> Pruned:
         """Do all of it, or as much as there is time for."""
@@ -200,24 +205,29 @@ class _Pruning:
         with self.database.store() as store:
             weeks = partitions.weeks_before(store.connection, before)
         for week in weeks:
-            if self._is_late():
-                return
-            with self.database.transaction() as connection:
-                connection.execute(ALONE)  # no two drop the same one
-                times = week * partitions.WEEK, (week + 1) * partitions.WEEK
-                if "task_run" in tables:
-                    kept = spent.kept_flow_runs(connection, before)
-                    if not spent.is_week_spent(connection, times, before, kept):
-                        continue
-                # Not all that is of a week need lie in its partition: the rest goes row by row.
-                there = _size_of(tables[0], connection, times)
-                self.done.weeks += partitions.drop_week(connection, week, tables) > 0
-                gone = there - _size_of(tables[0], connection, times)
-                if tables[0] == "task_run":
-                    self.done.task_runs += gone
-                else:
-                    self.done.log_lines += gone
+            tables_before = self.tables
+            for table in tables:
+                if self._is_late() or not self._is_gone(table, week, before):
+                    break
+            self.done.weeks += self.tables > tables_before
             self.said(self.done)
+
+    def _is_gone(self, table: str, week: int, before: int) -> bool:
+        """Drop a week of a table, if nothing in it is to be kept and nobody holds it for long."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(WriterBusy), self.database.transaction() as connection:
+                if not partitions.hold(connection, table, week):
+                    return True
+                if table != "log_line" and not _is_spent(connection, week, before):
+                    return False
+                # Not all that is of a week need lie in its partition: the rest goes row by row.
+                rows = partitions.drop(connection, table, week)
+                self.done.task_runs += rows if table == "task_run" else 0
+                self.done.log_lines += rows if table == "log_line" else 0
+                self.tables += 1
+                return True
+            time.sleep(_LET_OTHERS)
+        return False
 
     def _flow_runs(self, before: int) -> None:
         def delete(connection: Connection, run: bytes) -> bool:
@@ -332,11 +342,10 @@ def _whole_weeks(before: int | None) -> int | None:
     return None if before is None else before - before % partitions.WEEK
 
 
-def _size_of(table: str, connection: Connection, times: tuple[int, int]) -> int:
-    column = partitions.CUT_BY[table]
-    values = times if column == "at" else tuple(map(spent.id_at, times))
-    query = f"SELECT count(*) FROM {table} WHERE {column} >= ? AND {column} < ?"  # noqa: S608 - ours
-    return int(connection.execute(query, values).fetchone()[0])
+def _is_spent(connection: Connection, week: int, before: int) -> bool:
+    kept = spent.kept_flow_runs(connection, before)
+    times = week * partitions.WEEK, (week + 1) * partitions.WEEK
+    return spent.is_week_spent(connection, times, before, kept)
 
 
 def _in_lots(items: Iterator[_Item], most: int = _A_BIT) -> Iterator[list[_Item]]:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from flowstone.core.ids import IdSource
 from flowstone.store.connection import Connection
 from flowstone.store.errors import NewerDatabase, NotADatabase
+from flowstone.store.filling import fill
 
 APPLICATION = 0x464C_5354
 """What the header of a database of ours says it belongs to ("FLST")."""
-VERSION = 10
+VERSION = 11
 """The newest schema that this version knows: the number of its last migration."""
 IDENTITY = "CREATE TABLE IF NOT EXISTS flowstone (version INTEGER NOT NULL, id BLOB NOT NULL)"
 """Makes the table of one row that says which schema a database has, and which one it is."""
@@ -60,15 +61,16 @@ def migrations(version: int) -> Iterator[tuple[int, str]]:
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Apply the migrations after `version`, each in a transaction of its own."""
+    """Apply the migrations after `version`, all in one transaction."""
     connection.execute(IDENTITY)
     if identity_of(connection) is None:
         connection.execute(IDENTIFY, (version, new_identity()))
-    for number, script in migrations(version):
-        connection.executescript(
-            f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\n"
-            f"UPDATE flowstone SET version = {number};\nCOMMIT;"
-        )
+    scripts = [script for _, script in migrations(version)]
+    connection.executescript("\n".join(["BEGIN IMMEDIATE;", *scripts]))
+    fill(connection, version)
+    connection.execute("UPDATE flowstone SET version = ?", (VERSION,))
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
 
 
 def identity_of(connection: Connection) -> bytes | None:

@@ -91,9 +91,18 @@ def _ways(
         return [("run.task = ?", [ref]) for ref in _refs(connection, "task", wanted.task)]
     if kind.table == "flow_run" and wanted.flow is not None:
         return [("run.flow = ?", [ref]) for ref in _refs(connection, "flow", wanted.flow)]
-    if wanted.states:
-        return [("run.shown = ?", [ref]) for ref in _states(connection, wanted.states)]
+    states = _states(connection, wanted.states)
+    if wanted.states and not (kind.table == "task_run" and COMPLETED in states):
+        return [(unusual(kind.table, "run.shown = ?"), [ref]) for ref in states]
     return [("1 = 1", [])]
+
+
+def unusual(table: str, condition: str) -> str:
+    """Return a condition on the state (not Completed) of runs so that its index is used.
+
+    Most task runs are Completed: their indexes by state have only the others.
+    """
+    return f"{condition} AND run.shown <> 3" if table == "task_run" else condition
 
 
 def _unusual_ways(
@@ -105,7 +114,7 @@ def _unusual_ways(
     )
     here = {ref for (ref,) in counts}.intersection(wanted)
     ways: list[tuple[str, list[Any]]] = [
-        ("run.flow_run = ? AND run.shown = ? AND run.shown <> 3", [flow_run, ref])
+        (unusual("task_run", "run.flow_run = ? AND run.shown = ?"), [flow_run, ref])
         for ref in sorted(here - {COMPLETED})
     ]
     if COMPLETED in here:

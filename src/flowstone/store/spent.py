@@ -65,10 +65,9 @@ DELETE_LOOSE_LINES = """
 ROLL_UPS = {
     "task_minute": ("minute", "minute"),
     "task_hour": ("hour", "hour, state"),
-    "task_day": ("day", "task, state, took, day"),
-    "late_hour": ("hour", "hour, late"),
+    "task_day": ("day", "day, task, state"),
     "flow_hour": ("hour", "hour, state"),
-    "flow_day": ("day", "flow, state, took, day"),
+    "flow_day": ("day", "day, flow, state"),
 }
 """By table, the column that is a time, in units of its name, and its key."""
 UNITS = {"minute": 60_000_000_000, "hour": 3_600_000_000_000, "day": 86_400_000_000_000}

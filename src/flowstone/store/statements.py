@@ -79,8 +79,8 @@ INSERT_LINE = """
 """
 
 ADD_TASK_COUNT = """
-    INSERT INTO task_count (flow_run, task, state, runs) VALUES (?, ?, ?, ?)
-    ON CONFLICT (flow_run, task, state) DO UPDATE SET runs = task_count.runs + excluded.runs
+    INSERT INTO task_count (flow_run, state, runs) VALUES (?, ?, ?)
+    ON CONFLICT (flow_run, state) DO UPDATE SET runs = task_count.runs + excluded.runs
 """
 
 ADD_TASK_HOUR = """
@@ -92,20 +92,16 @@ ADD_TASK_MINUTE = """
     ON CONFLICT (minute) DO UPDATE SET runs = task_minute.runs + excluded.runs
 """
 ADD_TASK_DAY = """
-    INSERT INTO task_day (task, day, state, took, runs) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (task, state, took, day) DO UPDATE SET runs = task_day.runs + excluded.runs
-"""
-ADD_LATE_HOUR = """
-    INSERT INTO late_hour (hour, late, runs) VALUES (?, ?, ?)
-    ON CONFLICT (hour, late) DO UPDATE SET runs = late_hour.runs + excluded.runs
+    INSERT INTO task_day (day, task, state, runs) VALUES (?, ?, ?, ?)
+    ON CONFLICT (day, task, state) DO UPDATE SET runs = task_day.runs + excluded.runs
 """
 ADD_FLOW_HOUR = """
     INSERT INTO flow_hour (hour, state, runs) VALUES (?, ?, ?)
     ON CONFLICT (hour, state) DO UPDATE SET runs = flow_hour.runs + excluded.runs
 """
 ADD_FLOW_DAY = """
-    INSERT INTO flow_day (flow, day, state, took, runs) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (flow, state, took, day) DO UPDATE SET runs = flow_day.runs + excluded.runs
+    INSERT INTO flow_day (day, flow, state, runs) VALUES (?, ?, ?, ?)
+    ON CONFLICT (day, flow, state) DO UPDATE SET runs = flow_day.runs + excluded.runs
 """
 
 OPEN_TASK_RUNS_OF_LOG = (

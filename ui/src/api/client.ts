@@ -90,6 +90,7 @@ async function refusal(response: Response): Promise<ApiError> {
 }
 
 function toLogin(): void {
+  if (window.location.pathname === "/login") return;
   const here = window.location.pathname + window.location.search;
   window.location.assign(`/login?next=${encodeURIComponent(here)}`);
 }

@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
-import { get } from "~/api/client";
-import type { TaskRun, TaskRunPage } from "~/api/shapes";
+import { get, post } from "~/api/client";
+import type { StateWanted, TaskRun, TaskRunPage } from "~/api/shapes";
 
 /** A task run with what belongs to it. */
 export function taskRun(id: string) {
@@ -8,6 +8,14 @@ export function taskRun(id: string) {
     queryKey: ["task-run", id],
     queryFn: ({ signal }) => get<TaskRun>(`/task-runs/${id}`, {}, signal),
   });
+}
+
+export function cancelTaskRun(id: string): Promise<{ is_cancelled: boolean }> {
+  return post(`/task-runs/${id}/cancel`);
+}
+
+export function setTaskRunState(id: string, wanted: StateWanted): Promise<TaskRun> {
+  return post(`/task-runs/${id}/state`, wanted);
 }
 
 /** The first task runs of a flow run that went wrong, in the order of their creation. */

@@ -1,45 +1,44 @@
 import { queryOptions } from "@tanstack/react-query";
 import { get } from "~/api/client";
 import type { TimelinePage } from "~/api/shapes";
-import { timelineRuns } from "~/model/timelineRuns";
+import { settled, type TimelineRuns, timelineRuns } from "~/model/timelineRuns";
 
-const AT_ONCE = 25_000;
+const AT_FIRST = 4_000;
+const AT_ONCE = 20_000;
 
-/** All task runs of a flow run, as columns. */
-export function timeline(flowRun: string) {
+/** The runs of a flow run, as they came and as columns. */
+export interface RunsRead {
+  readonly pages: readonly TimelinePage[];
+  readonly runs: TimelineRuns;
+}
+
+/** All task runs of a flow run, or (`kind`) the flow runs that it called. */
+export function timeline(flowRun: string, kind: "task" | "flow" = "task") {
   return queryOptions({
-    queryKey: ["timeline", flowRun],
+    queryKey: ["timeline", flowRun, kind],
     queryFn: async ({ client, queryKey, signal }) => {
-      const first = await onePage(flowRun, null, signal);
-      const isNew = client.getQueryData(queryKey) === undefined;
-      // Something to look at while the rest of a large run is on its way.
-      if (isNew && first.next !== null) client.setQueryData(queryKey, timelineRuns([first]));
-      return timelineRuns([first, ...(await pagesAfter(flowRun, first.next, signal))]);
+      const pages = settled(client.getQueryData<RunsRead>(queryKey)?.pages ?? []);
+      const isNew = pages.length === 0;
+      let cursor = isNew ? null : (pages.at(-1)?.next ?? null);
+      do {
+        const limit = pages.length === 0 ? AT_FIRST : AT_ONCE;
+        const query = { kind, limit, cursor };
+        const path = `/flow-runs/${flowRun}/timeline`;
+        const page: TimelinePage = await get<TimelinePage>(path, query, signal);
+        pages.push(page);
+        cursor = page.next;
+        // Something to look at while the rest of a large run is on its way.
+        if (isNew && pages.length === 1 && cursor !== null) {
+          client.setQueryData(queryKey, readOf(pages));
+        }
+      } while (cursor !== null);
+      return readOf(pages);
     },
     staleTime: 10_000,
     structuralSharing: false, // the columns are large, and never the same
   });
 }
 
-async function pagesAfter(
-  flowRun: string,
-  next: string | null,
-  signal: AbortSignal,
-): Promise<TimelinePage[]> {
-  const pages: TimelinePage[] = [];
-  let cursor = next;
-  while (cursor !== null) {
-    const page = await onePage(flowRun, cursor, signal);
-    pages.push(page);
-    cursor = page.next;
-  }
-  return pages;
-}
-
-function onePage(
-  flowRun: string,
-  cursor: string | null,
-  signal: AbortSignal,
-): Promise<TimelinePage> {
-  return get(`/flow-runs/${flowRun}/timeline`, { limit: AT_ONCE, cursor }, signal);
+function readOf(pages: readonly TimelinePage[]): RunsRead {
+  return { pages: [...pages], runs: timelineRuns(pages) };
 }

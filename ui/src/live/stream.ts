@@ -18,6 +18,9 @@ const POLL_MS = 3_000;
 const HIDDEN_MS = 1_000; // hidden pages get no frames, but their title and icon go on
 const GIVE_UP_AFTER = 3;
 
+/** The event of the window that a stream broke: the server may be gone. */
+export const BROKEN = "flowstone-stream-broken";
+
 /** Listen to topics (`runs`, `run:<id>`, `lines:<id>`, `limits`); returns what ends it. */
 export function listen(topics: readonly string[], tell: Listener): () => void {
   let source: EventSource | null = null;
@@ -53,6 +56,7 @@ export function listen(topics: readonly string[], tell: Listener): () => void {
     source.addEventListener("resync", () => tell("look-again"));
     source.onerror = () => {
       failures += 1;
+      window.dispatchEvent(new Event(BROKEN));
       if (failures >= GIVE_UP_AFTER && poll === 0) {
         poll = window.setInterval(() => tell("look-again"), POLL_MS);
       }

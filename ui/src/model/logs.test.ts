@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { errorIn, levelName, piecesOf, tracebackIn, wordsOf } from "~/model/logs";
+import { attemptErrorIn, errorIn, levelName, piecesOf, tracebackIn, wordsOf } from "~/model/logs";
 
 test("a search marks its words and phrases, not what it leaves out", () => {
   expect(wordsOf('Refused "the batch" -retry -"a b" ""')).toEqual(["refused", "the batch"]);
@@ -41,4 +41,14 @@ test("of a state's message the error is what is read", () => {
   expect(errorIn("Task run encountered an exception ValueError: x")).toBe("ValueError: x");
   expect(errorIn("Flow run encountered an exception: ValueError: x")).toBe("ValueError: x");
   expect(errorIn(null)).toBe("");
+});
+
+test("the error of an attempt is told without what is to come of it", () => {
+  const line =
+    "Task run failed with exception: ValueError('a - b') - Retry 1/2 will start 3 s from now";
+  expect(attemptErrorIn(line)).toBe("ValueError('a - b')");
+  const last =
+    "Task run failed with exception: ValueError() - Retries are exhausted\nTraceback (most recent call last):\n  x";
+  expect(attemptErrorIn(last)).toBe("ValueError()");
+  expect(attemptErrorIn("something else")).toBe("something else");
 });

@@ -72,6 +72,14 @@ export function tracebackIn(message: string): string | null {
   return at < 0 ? null : message.slice(at);
 }
 
+/** The error in a line that tells of a failed attempt, without what is to come of it. */
+export function attemptErrorIn(message: string): string {
+  const first = message.split(`\n${TRACEBACK}`)[0] ?? "";
+  const [, error] =
+    /failed with exception:? ?([\s\S]*?)(?: - Retr(?:y|ies) [^\n]*)?$/.exec(first) ?? [];
+  return error ?? first;
+}
+
 /** What a state's message says of an error, without the words before it. */
 export function errorIn(message: string | null): string {
   if (!message) return "";

@@ -2,7 +2,17 @@
 
 import { isStateType, type StateType } from "~/model/states";
 
-export const RUN_TABS = ["timeline", "task-runs", "logs", "details"] as const;
+export const RUN_TABS = [
+  "timeline",
+  "graph",
+  "task-runs",
+  "logs",
+  "subflows",
+  "results",
+  "parameters",
+  "states",
+  "details",
+] as const;
 export type RunTab = (typeof RUN_TABS)[number];
 
 export interface RunSearch {
@@ -12,6 +22,8 @@ export interface RunSearch {
   readonly run?: string | undefined;
   /** The names of the tasks that are unfolded. */
   readonly open?: readonly string[] | undefined;
+  /** Whether the graph has a box for each run. */
+  readonly each?: boolean | undefined;
   readonly type?: StateType | undefined;
   readonly name?: string | undefined;
   readonly text?: string | undefined;
@@ -30,6 +42,7 @@ export function runSearchOf(given: Readonly<Record<string, unknown>>): RunSearch
     tab: tab === "timeline" ? undefined : tab,
     run: textOf(given.run),
     open: open.length > 0 ? open : undefined,
+    each: given.each === true ? true : undefined,
     type: type !== undefined && isStateType(type) ? type : undefined,
     name: textOf(given.name),
     text: textOf(given.text),

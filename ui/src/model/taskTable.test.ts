@@ -10,6 +10,8 @@ function runsOf(taskNames: string[], given: readonly Given[]): TimelineRuns {
     origin: 0,
     columns: {
       taskNames,
+      isFlow: taskNames.map(() => false),
+      parent: new Int32Array(given.length).fill(-1),
       task: Uint32Array.from(given, ([task]) => task),
       created: Float64Array.from(given, ([, start]) => start),
       start: Float64Array.from(given, ([, start]) => start),

@@ -6,17 +6,19 @@ import {
   beginOf,
   endedBetween,
   endOf,
-  groupRuns,
   layRows,
   openBefore,
   type RunColumns,
 } from "~/model/timeline";
+import { groupRuns } from "~/model/timelineGroups";
 
 type One = readonly [task: number, start: number, end: number, state?: StateType];
 
 function columns(names: readonly string[], runs: readonly One[]): RunColumns {
   return {
     taskNames: names,
+    isFlow: names.map(() => false),
+    parent: new Int32Array(runs.length).fill(-1),
     task: Uint32Array.from(runs, ([task]) => task),
     created: Float64Array.from(runs, ([, start]) => start),
     start: Float64Array.from(runs, ([, start]) => start),
@@ -121,4 +123,31 @@ test("a hundred thousand runs are laid out within a second", () => {
   const rows = layRows(runs, groups, new Set([0]), 200);
   expect(rows.length).toBeGreaterThan(19);
   expect(performance.now() - begun).toBeLessThan(1_000);
+});
+
+test("what runs of a task called is below them, one that calls itself is one group", () => {
+  const runs = columns(
+    ["outer", "inner", "other"],
+    [
+      [0, 0, 9],
+      [2, 1, 2],
+      [1, 2, 3],
+      [1, 4, 5],
+      [0, 5, 6],
+    ],
+  );
+  runs.parent.set([-1, -1, 0, 0, 3]);
+  const groups = groupRuns(runs, 10);
+  expect(groups.map(({ name, depth, runs: { length } }) => [name, depth, length])).toEqual([
+    ["outer", 0, 2],
+    ["inner", 1, 2],
+    ["other", 0, 1],
+  ]);
+});
+
+test("a flow run that was called has a row that unfolds", () => {
+  const runs = { ...columns(["child"], [[0, 0, 1]]), isFlow: [true] };
+  const groups = groupRuns(runs, 2);
+  expect(layRows(runs, groups, new Set(), 2)[0]).toMatchObject({ unfolded: false });
+  expect(layRows(runs, groups, new Set(), 2, new Set([0]))[0]).toMatchObject({ unfolded: true });
 });

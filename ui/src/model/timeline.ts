@@ -9,7 +9,11 @@ import { STATE_TYPES, type StateType } from "~/model/states";
 /** Task runs as columns, in any order. `end` is NaN while a run is open, `start` until it starts. */
 export interface RunColumns {
   readonly taskNames: readonly string[];
+  /** Of each task whether it is a flow that was called. */
+  readonly isFlow: readonly boolean[];
   readonly task: Uint32Array;
+  /** The place of the run that called it, -1 for none. */
+  readonly parent: Int32Array;
   readonly created: Float64Array;
   readonly start: Float64Array;
   readonly end: Float64Array;
@@ -38,10 +42,13 @@ export interface Times {
   readonly sums: Float64Array;
 }
 
-/** All runs of one task; `most` is how many were open at once. */
+/** All runs of one task that runs of one other called; `most` is how many were open at once. */
 export interface Group {
   readonly task: number;
   readonly name: string;
+  readonly isFlow: boolean;
+  /** How many groups it is below. */
+  readonly depth: number;
   readonly runs: Uint32Array;
   readonly bad: number;
   readonly most: number;
@@ -53,41 +60,34 @@ export interface Group {
 export type Row =
   | { readonly kind: "group"; readonly group: Group; readonly unfolded: boolean }
   | { readonly kind: "lane"; readonly group: Group; readonly runs: Uint32Array }
-  | { readonly kind: "run"; readonly group: Group; readonly run: number };
+  | {
+      readonly kind: "run";
+      readonly group: Group;
+      readonly run: number;
+      /** Whether what a flow run called is shown; null where the run is none. */
+      readonly unfolded: boolean | null;
+    };
 
 /** Tasks with at most so many runs get a row for each; more are one row that unfolds. */
 export const FEW = 8;
 
-/** Put the runs of each task together, the task that started first on top. */
-export function groupRuns(columns: RunColumns, now: number): readonly Group[] {
-  const sizes = new Uint32Array(columns.taskNames.length);
-  for (const task of columns.task) sizes[task] = (sizes[task] ?? 0) + 1;
-  const buckets = Array.from(sizes, (size) => new Uint32Array(size));
-  const filled = new Uint32Array(sizes.length);
-  for (let run = 0; run < columns.task.length; run += 1) {
-    const task = columns.task[run] as number;
-    const at = filled[task] as number;
-    (buckets[task] as Uint32Array)[at] = run;
-    filled[task] = at + 1;
-  }
-  const groups = buckets
-    .map((runs, task) => ({ runs, task }))
-    .filter(({ runs }) => runs.length > 0)
-    .map(({ runs, task }) => makeGroup(columns, task, runs, now));
-  return groups.sort((one, other) => firstOf(columns, one) - firstOf(columns, other));
-}
-
-/** The rows to draw: of each task its runs, or one row, and below it lanes where it is unfolded. */
+/**
+ * The rows to draw: of each task its runs, or one row, and below it lanes where it is unfolded.
+ * `unfolded` are numbers of tasks, and `opened` are flow runs whose own runs are there.
+ */
 export function layRows(
   columns: RunColumns,
   groups: readonly Group[],
   unfolded: ReadonlySet<number>,
   now: number,
+  opened: ReadonlySet<number> = NONE,
 ): readonly Row[] {
   const rows: Row[] = [];
   for (const group of groups) {
     if (group.runs.length <= FEW) {
-      for (const run of group.runs) rows.push({ kind: "run", group, run });
+      for (const run of group.runs) {
+        rows.push({ kind: "run", group, run, unfolded: group.isFlow ? opened.has(run) : null });
+      }
       continue;
     }
     const isUnfolded = unfolded.has(group.task);
@@ -99,6 +99,8 @@ export function layRows(
   }
   return rows;
 }
+
+const NONE: ReadonlySet<number> = new Set();
 
 /** How many runs of a class end in the stretch [from, to). */
 export function endedBetween(group: Group, kind: BarClass, from: number, to: number): number {
@@ -149,72 +151,6 @@ export function endOf(columns: RunColumns, run: number, now: number): number {
 
 export function classOf(columns: RunColumns, run: number): BarClass {
   return CLASS_OF[STATE_TYPES[columns.state[run] as number] ?? "PENDING"];
-}
-
-function makeGroup(columns: RunColumns, task: number, runs: Uint32Array, now: number): Group {
-  runs.sort((one, other) => beginOf(columns, one) - beginOf(columns, other));
-  const starts = byClass();
-  const ends = byClass();
-  const times: number[] = [];
-  let bad = 0;
-  for (const run of runs) {
-    const kind = classOf(columns, run);
-    const begin = beginOf(columns, run);
-    const end = endOf(columns, run, now);
-    starts[kind].push(begin);
-    ends[kind].push(end);
-    times.push(end - begin);
-    if (kind === "bad") bad += 1;
-  }
-  times.sort((one, other) => one - other);
-  return {
-    task,
-    name: columns.taskNames[task] as string,
-    runs,
-    bad,
-    most: mostAtOnce(Object.values(starts).flat(), Object.values(ends).flat()),
-    median: times[times.length >> 1] as number,
-    starts: sorted(starts),
-    ends: sorted(ends),
-  };
-}
-
-function mostAtOnce(starts: number[], ends: number[]): number {
-  const from = Float64Array.from(starts).sort();
-  const to = Float64Array.from(ends).sort();
-  let most = 0;
-  let over = 0;
-  for (let begun = 0; begun < from.length; begun += 1) {
-    while ((to[over] as number) <= (from[begun] as number) && over < begun) over += 1;
-    most = Math.max(most, begun + 1 - over);
-  }
-  return most;
-}
-
-function firstOf(columns: RunColumns, group: Group): number {
-  return beginOf(columns, group.runs[0] as number);
-}
-
-function byClass(): Record<BarClass, number[]> {
-  return { other: [], fine: [], active: [], bad: [] };
-}
-
-function sorted(times: Record<BarClass, number[]>): Record<BarClass, Times> {
-  return {
-    other: summed(times.other),
-    fine: summed(times.fine),
-    active: summed(times.active),
-    bad: summed(times.bad),
-  };
-}
-
-function summed(times: number[]): Times {
-  const at = Float64Array.from(times).sort();
-  const sums = new Float64Array(at.length + 1);
-  for (let index = 0; index < at.length; index += 1) {
-    sums[index + 1] = (sums[index] as number) + (at[index] as number);
-  }
-  return { at, sums };
 }
 
 /** How many of the sorted times are below a bound. */

@@ -15,58 +15,42 @@ export interface TimelineRuns {
   readonly isWhole: boolean;
 }
 
-const NONE: TimelineRuns = {
-  origin: 0,
-  columns: {
-    taskNames: [],
-    task: new Uint32Array(),
-    created: new Float64Array(),
-    start: new Float64Array(),
-    end: new Float64Array(),
-    state: new Uint8Array(),
-  },
-  ids: [],
-  names: [],
-  stateNames: [],
-  isWhole: true,
-};
-
 export function timelineRuns(pages: readonly TimelinePage[]): TimelineRuns {
-  const first = pages[0];
-  if (first === undefined) return NONE;
-  const size = pages.reduce((sum, page) => sum + page.ids.length, 0);
-  const columns = {
-    task: new Uint32Array(size),
-    created: new Float64Array(size),
-    start: new Float64Array(size),
-    end: new Float64Array(size),
-    state: new Uint8Array(size),
-  };
-  const tasks = new Map<string, number>();
-  const ids: string[] = [];
-  const names: string[] = [];
-  const stateNames: string[] = [];
-  for (const page of pages) {
-    const taskOf = page.names.map((name) => placeOf(tasks, name));
-    const typeOf = page.states.map(({ type }) => STATE_TYPES.indexOf(known(type)));
-    for (let at = 0; at < page.ids.length; at += 1) {
-      const run = ids.length;
-      const task = page.of[at] as number;
-      const state = page.state[at] as number;
-      columns.task[run] = taskOf[task] as number;
-      columns.created[run] = (page.created[at] as number) / 1000;
-      columns.start[run] = secondsOf(page.started[at]);
-      columns.end[run] = secondsOf(page.ended[at]);
-      columns.state[run] = typeOf[state] as number;
-      ids.push(page.ids[at] as string);
-      names.push(page.titles[at] ?? page.names[task] ?? "");
-      stateNames.push(page.states[state]?.name ?? "");
-    }
+  const building = new Building(pages.reduce((sum, page) => sum + page.ids.length, 0));
+  for (const page of pages) building.add(page, 0, false, -1);
+  const origin = Date.parse(pages[0]?.origin ?? "1970-01-01T00:00:00Z");
+  return building.done(origin, pages.length === 0 || pages.at(-1)?.next === null);
+}
+
+/** The pages from the first one on in which all is over: nothing in them changes any more. */
+export function settled(pages: readonly TimelinePage[]): TimelinePage[] {
+  const open = pages.findIndex((page) => page.next === null || page.ended.includes(null));
+  return pages.slice(0, open < 0 ? pages.length : open);
+}
+
+/** A flow run that another one called, and its runs where they are unfolded. */
+export interface Subflow {
+  readonly id: string;
+  readonly pages: readonly TimelinePage[];
+}
+
+/** The runs of a flow run together with the flows that it called, and with what those called. */
+export function withSubflows(
+  own: readonly TimelinePage[],
+  subflows: readonly TimelinePage[],
+  unfolded: readonly Subflow[],
+): TimelineRuns {
+  const origin = Date.parse(own[0]?.origin ?? subflows[0]?.origin ?? "1970-01-01T00:00:00Z");
+  const all = [...own, ...subflows, ...unfolded.flatMap(({ pages }) => pages)];
+  const building = new Building(all.reduce((sum, page) => sum + page.ids.length, 0));
+  const shiftOf = (page: TimelinePage) => (Date.parse(page.origin) - origin) / 1000;
+  for (const page of own) building.add(page, 0, false, -1);
+  for (const page of subflows) building.add(page, shiftOf(page), true, -1);
+  for (const { id, pages } of unfolded) {
+    const caller = building.placeOf(id);
+    for (const page of pages) building.add(page, shiftOf(page), false, caller);
   }
-  const origin = Date.parse(first.origin);
-  const isWhole = pages.at(-1)?.next === null;
-  const all = { ...columns, taskNames: [...tasks.keys()] };
-  return { origin, columns: all, ids, names, stateNames, isWhole };
+  return building.done(origin, own.at(-1)?.next === null);
 }
 
 /** The type of a run's state. */
@@ -74,16 +58,82 @@ export function typeOf(columns: RunColumns, run: number): StateType {
   return STATE_TYPES[columns.state[run] as number] ?? "PENDING";
 }
 
+/** Takes pages one after the other; tasks and states of all get one numbering. */
+class Building {
+  private readonly task: Uint32Array;
+  private readonly created: Float64Array;
+  private readonly start: Float64Array;
+  private readonly end: Float64Array;
+  private readonly state: Uint8Array;
+  private readonly parent: Int32Array;
+  private readonly tasks = new Map<string, number>();
+  private readonly taskNames: string[] = [];
+  private readonly isFlow: boolean[] = [];
+  private readonly ids: string[] = [];
+  private readonly names: string[] = [];
+  private readonly stateNames: string[] = [];
+  private places: Map<string, number> | null = null;
+
+  constructor(size: number) {
+    this.task = new Uint32Array(size);
+    this.created = new Float64Array(size);
+    this.start = new Float64Array(size);
+    this.end = new Float64Array(size);
+    this.state = new Uint8Array(size);
+    this.parent = new Int32Array(size).fill(-1);
+  }
+
+  /** Runs that no task called were called by the run at `caller`, -1 for the flow itself. */
+  add(page: TimelinePage, shift: number, isFlow: boolean, caller: number): void {
+    const taskOf = page.names.map((name) => this.numberOf(name, isFlow));
+    const typeOf = page.states.map(({ type }) => STATE_TYPES.indexOf(known(type)));
+    for (let at = 0; at < page.ids.length; at += 1) {
+      const run = this.ids.length;
+      const task = page.of[at] as number;
+      const state = page.state[at] as number;
+      this.task[run] = taskOf[task] as number;
+      this.created[run] = (page.created[at] as number) / 1_000_000 + shift;
+      this.start[run] = secondsOf(page.started[at]) + shift;
+      this.end[run] = secondsOf(page.ended[at]) + shift;
+      this.state[run] = typeOf[state] as number;
+      const parent = page.parent[at];
+      this.parent[run] = parent ? this.placeOf(parent) : caller;
+      this.ids.push(page.ids[at] as string);
+      this.places?.set(page.ids[at] as string, run);
+      this.names.push(page.titles[at] ?? page.names[task] ?? "");
+      this.stateNames.push(page.states[state]?.name ?? "");
+    }
+  }
+
+  /** The place of a run, -1 where it is not there. Few flows have nested runs: made when asked. */
+  placeOf(id: string): number {
+    this.places ??= new Map(this.ids.map((one, place) => [one, place]));
+    return this.places.get(id) ?? -1;
+  }
+
+  done(origin: number, isWhole: boolean): TimelineRuns {
+    const { taskNames, isFlow, task, created, start, end, state, parent } = this;
+    const columns = { taskNames, isFlow, task, created, start, end, state, parent };
+    const { ids, names, stateNames } = this;
+    return { origin, columns, ids, names, stateNames, isWhole };
+  }
+
+  private numberOf(name: string, isFlow: boolean): number {
+    const key = `${isFlow ? "flow" : "task"} ${name}`;
+    const found = this.tasks.get(key);
+    if (found !== undefined) return found;
+    this.tasks.set(key, this.taskNames.length);
+    this.isFlow.push(isFlow);
+    return this.taskNames.push(name) - 1;
+  }
+}
+
 function known(type: string): StateType {
   return isStateType(type) ? type : "PENDING";
 }
 
-function placeOf(places: Map<string, number>, name: string): number {
-  const found = places.get(name) ?? places.size;
-  places.set(name, found);
-  return found;
-}
-
-function secondsOf(milliseconds: number | null | undefined): number {
-  return milliseconds === null || milliseconds === undefined ? Number.NaN : milliseconds / 1000;
+function secondsOf(microseconds: number | null | undefined): number {
+  return microseconds === null || microseconds === undefined
+    ? Number.NaN
+    : microseconds / 1_000_000;
 }

@@ -9,6 +9,7 @@ interface Count {
 /** Counts by state as one thin bar; what went wrong is never too thin to see. */
 export function StateBar({ counts }: { counts: readonly Count[] }) {
   const sorted = byType(counts);
+  if (sorted.length === 0) return null;
   const words = sorted.map(({ type, runs }) => `${runs} ${lookOf(type).name}`).join(", ");
   return (
     <span className="state-bar" role="img" aria-label={words} title={words}>

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get
+from litestar import Router, delete, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from flowstone.server.answers import tagged
 from flowstone.server.cursors import cursor_of, id_place_of, place_of
 from flowstone.server.errors import ApiError
 from flowstone.server.routes.parameters import Cursor, IdText, Limit, refuse_unknown
@@ -56,13 +55,16 @@ def list_all_artifacts(
 def list_newest_artifacts(
     database: NamedDependency[Database],
     type: _Type = None,  # noqa: A002 - as the parameter's name
+    search: Annotated[str, QueryParameter(description="Part of a key.")] = "",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> ArtifactPage:
     """List the newest version of each key, by key."""
     after = "" if cursor is None else place_of(cursor, str)
     with database.store() as store:
-        rows, behind = newest_artifacts(store.connection, type, limit=limit, after=after)
+        rows, behind = newest_artifacts(
+            store.connection, type, limit=limit, after=after, search=search.lower()
+        )
     return ArtifactPage(
         items=[artifact_item(row) for row in rows],
         next=None if behind is None else cursor_of(behind),
@@ -72,15 +74,14 @@ def list_newest_artifacts(
 @get("/artifacts/{artifact_id:uuid}", sync_to_thread=True)
 def get_artifact(
     database: NamedDependency[Database],
-    request: Request[Any, Any, Any],
     artifact_id: FromPath[UUID],
-) -> Response[ArtifactItem]:
+) -> ArtifactItem:
     """Show one version of an artifact with all of its data."""
     with database.store() as store:
         row = artifact_of(store.connection, artifact_id.bytes)
     if row is None:
         raise _missing(artifact_id)
-    return tagged(request, artifact_item(row))
+    return artifact_item(row)
 
 
 @delete("/artifacts/{artifact_id:uuid}", sync_to_thread=True)

@@ -29,7 +29,6 @@ from flowstone.store.counts import HOUR
 from flowstone.store.databases import Database
 from flowstone.store.reading import rollups
 from flowstone.store.reading.listing import list_runs
-from flowstone.store.reading.rollups import Counted
 from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.rows import FlowRunRow
 from flowstone.store.selecting import FLOW_RUNS
@@ -109,12 +108,9 @@ def _tasks(connection: Connection, since: int, until: int) -> list[TaskSummed]:
         refs.setdefault(name, []).append(ref)
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_TASKS]
     shown = {ref: name for name in largest if sizes[name] > 0 for ref in refs[name]}
-    by_name: dict[str, list[Counted]] = {name: [] for name in shown.values()}
-    for one in rollups.counted(connection, "task", since, until, list(shown)):
-        by_name[shown[one.ref]].append(one)
+    sums = rollups.sums_of_each(connection, "task", since, until, shown)
     return [
-        TaskSummed(task=name, **sums_of(rollups.trend_of(0, parts)))
-        for name, parts in by_name.items()
+        TaskSummed(task=name, **sums_of(rollups.trend_of(0, parts))) for name, parts in sums.items()
     ]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Router, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from flowstone.server.answers import tagged
 from flowstone.server.cursors import id_place_of
 from flowstone.server.routes.parameters import (
     FLOW_RUNS_WANTED,
@@ -59,13 +58,10 @@ def list_flow_runs(
 
 
 @get("/flow-runs/{run_id:uuid}", sync_to_thread=True)
-def get_flow_run(
-    database: NamedDependency[Database], request: Request[Any, Any, Any], run_id: FromPath[UUID]
-) -> Response[FlowRunShown]:
+def get_flow_run(database: NamedDependency[Database], run_id: FromPath[UUID]) -> FlowRunShown:
     """Show a flow run: its states, its task runs by task and state, its process, its result."""
     with database.store() as store:
-        shown = flow_run_shown(store, run_id.bytes)
-    return tagged(request, shown)
+        return flow_run_shown(store, run_id.bytes)
 
 
 @get("/flow-runs/{run_id:uuid}/states", sync_to_thread=True)

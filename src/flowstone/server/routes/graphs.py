@@ -93,7 +93,7 @@ def get_timeline(
     ] = "task",
     limit: Annotated[
         int, QueryParameter(ge=1, le=100_000, description="At most so many runs, 1 to 100,000.")
-    ] = 20_000,
+    ] = 10_000,
     cursor: Cursor = None,
 ) -> Timeline:
     """Show the runs of a flow run as columns, the oldest first, for a timeline of any size."""

@@ -8,9 +8,16 @@ import time
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from flowstone.server.metrics import CONTENT_TYPE, Metrics
+from flowstone.server.metrics import CONTENT_TYPE, Metrics, size_of
 from flowstone.server.services import Services
-from flowstone.server.wire.health import Health, Readiness, ServiceHealth, Version
+from flowstone.server.wire.health import (
+    Health,
+    Readiness,
+    ServerShown,
+    ServiceHealth,
+    ServiceShown,
+    Version,
+)
 from flowstone.server.wire.times import time_text
 from flowstone.store import tokens
 from flowstone.store.databases import Database, EmbeddedDatabase
@@ -53,8 +60,28 @@ def version(database: NamedDependency[Database]) -> Version:
         flowstone=__version__,
         python=platform.python_version(),
         schema=VERSION,
-        database="sqlite" if isinstance(database, EmbeddedDatabase) else "postgres",
+        database=_kind(database),
         time=time_text(time.time_ns()),
+    )
+
+
+@get("/server", opt={"scope": "admin"}, sync_to_thread=True, tags=["server"])
+def server(database: NamedDependency[Database], services: NamedDependency[Services]) -> ServerShown:
+    """Show how the server is: its services with their last errors, and the database's size."""
+    return ServerShown(
+        database=_kind(database),
+        database_bytes=int(size_of(database)),
+        services=[
+            ServiceShown(
+                name=one.name,
+                is_late=one.is_late,
+                age=round(one.age, 3),
+                runs=one.runs,
+                failures=one.failures,
+                error=one.error,
+            )
+            for one in services.states
+        ],
     )
 
 
@@ -68,6 +95,10 @@ def metrics(
     return metrics.text(database, services.states, services.records)
 
 
+def _kind(database: Database) -> str:
+    return "sqlite" if isinstance(database, EmbeddedDatabase) else "postgres"
+
+
 def _database(database: Database) -> str:
     """Return `ok`, or the kind of error that the database gives."""
     try:
@@ -78,4 +109,4 @@ def _database(database: Database) -> str:
     return "ok"
 
 
-ROUTES = [health, ready, version]
+ROUTES = [health, ready, version, server]

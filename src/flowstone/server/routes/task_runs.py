@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, Router, get, post
+from litestar import Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from flowstone.server.answers import tagged
 from flowstone.server.cursors import id_place_of
 from flowstone.server.routes.parameters import (
     TASK_RUNS_WANTED,
@@ -62,13 +60,10 @@ def list_task_runs(
 
 
 @get("/task-runs/{run_id:uuid}", sync_to_thread=True)
-def get_task_run(
-    database: NamedDependency[Database], request: Request[Any, Any, Any], run_id: FromPath[UUID]
-) -> Response[TaskRunShown]:
+def get_task_run(database: NamedDependency[Database], run_id: FromPath[UUID]) -> TaskRunShown:
     """Show a task run: its states and attempts, its inputs by name, who takes its result."""
     with database.store() as store:
-        shown = task_run_shown(store, run_id.bytes)
-    return tagged(request, shown)
+        return task_run_shown(store, run_id.bytes)
 
 
 @get("/task-runs/{run_id:uuid}/states", sync_to_thread=True)

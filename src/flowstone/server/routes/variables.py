@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, Router, delete, get, put
+from litestar import Router, delete, get, put
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
-from flowstone.server.answers import tagged
 from flowstone.server.cursors import cursor_of, place_of
 from flowstone.server.errors import ApiError
 from flowstone.server.routes.parameters import Cursor, Limit, refuse_unknown
@@ -62,15 +61,13 @@ def list_variables(
 
 
 @get("/variables/{name:str}", sync_to_thread=True)
-def get_variable(
-    database: NamedDependency[Database], request: Request[Any, Any, Any], name: _VariableName
-) -> Response[VariableItem]:
+def get_variable(database: NamedDependency[Database], name: _VariableName) -> VariableItem:
     """Show a variable."""
     with database.store() as store:
         rows = find_variables(store.connection, name)
     if not rows:
         raise _missing(name)
-    return tagged(request, variable_item(rows[0]))
+    return variable_item(rows[0])
 
 
 @put("/variables/{name:str}", sync_to_thread=True)

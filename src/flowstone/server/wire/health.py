@@ -40,3 +40,19 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     schema: int
     database: str
     time: str
+
+
+class ServiceShown(ServiceHealth, frozen=True, kw_only=True):
+    """How it goes with a service: `error` is what went wrong last time, empty where nothing did."""
+
+    runs: int
+    failures: int
+    error: str
+
+
+class ServerShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How the server is: its services, and the database with its size in bytes."""
+
+    database: str
+    database_bytes: int
+    services: list[ServiceShown]

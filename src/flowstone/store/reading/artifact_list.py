@@ -50,8 +50,12 @@ def newest_artifacts(
     *,
     limit: int,
     after: str,
+    search: str = "",
 ) -> tuple[list[ArtifactRow], str | None]:
-    """Return the newest version of each key behind `after`, and the key to go on behind."""
+    """Return the newest version of each key behind `after`, and the key to go on behind.
+
+    Only of keys that have `search` in them.
+    """
     found: list[ArtifactRow] = []
     while True:
         # One look a key: an index of millions of versions is not walked to find ten keys.
@@ -63,6 +67,8 @@ def newest_artifacts(
         if len(found) == limit:
             return found, after
         after = row[0]
+        if search not in after:
+            continue
         newest = _select(connection, "one.key = ? AND one.type IS NOT NULL", [after], 1)
         found += [one for one in newest if kind in (None, one.type)]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import msgspec
 
 from flowstone.store.connection import Connection
-from flowstone.store.reading.rollups import Counted, Trend, counted, trend_of
+from flowstone.store.reading.rollups import DAY, Sums, Trend, sums_of_each, trend_of
+from flowstone.store.spent import id_at
 
 Noun = Literal["flow", "task"]
+_LATELY = 10 * DAY
 _COLUMNS = {
     "flow": "ref, name, version, description, tags, retries, entrypoint, NULL",
     "task": "ref, name, version, description, tags, retries, NULL, key",
@@ -37,7 +40,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     versions: list[Version]
     last: bytes | None
-    counted: list[Counted]
+    counted: Sums
 
     @property
     def newest(self) -> Version:
@@ -79,16 +82,14 @@ def definitions(
     for ref, found, *rest in rows:
         versions.setdefault(found, []).append(_version(ref, rest))
     owners = {row[0]: row[1] for row in rows}
-    counts: dict[str, list[Counted]] = {}
-    for one in counted(connection, kind, since, until, list(owners), by_day=name is not None):
-        counts.setdefault(owners[one.ref], []).append(one)
+    counts = sums_of_each(connection, kind, since, until, owners, by_day=name is not None)
     last = _last_of_each(connection, kind, list(owners))
     return [
         Definition(
             name=found,
             versions=some,
             last=max(filter(None, (last[one.ref] for one in some)), default=None),
-            counted=counts.get(found, []),
+            counted=counts[found],
         )
         for found, some in versions.items()
     ]
@@ -123,11 +124,24 @@ def _version(ref: int, rest: list[Any]) -> Version:
 
 
 def _last_of_each(connection: Connection, kind: Noun, refs: list[int]) -> dict[int, bytes | None]:
-    """Return the newest run of each task or flow, in one question, planned once."""
+    """Return the newest run of each task or flow, in two questions.
+
+    The first is of what ran lately: so Postgres looks at a few weeks for each, not at all of them.
+    """
+    found = _newest(connection, kind, refs, id_at(time.time_ns() - _LATELY))
+    missing = [ref for ref, run in found.items() if run is None]
+    return found | _newest(connection, kind, missing, b"")
+
+
+def _newest(
+    connection: Connection, kind: Noun, refs: list[int], after: bytes
+) -> dict[int, bytes | None]:
+    if not refs:
+        return {}
     marks = ", ".join("?" * len(refs))
     rows = connection.execute(
         f"SELECT ref, (SELECT run.id FROM {kind}_run run WHERE run.{kind} = one.ref "  # noqa: S608
-        f"ORDER BY run.id DESC LIMIT 1) FROM {kind} one WHERE ref IN ({marks})",
-        refs,
+        f"AND run.id >= ? ORDER BY run.id DESC LIMIT 1) FROM {kind} one WHERE ref IN ({marks})",
+        [after, *refs],
     )
     return {ref: None if run is None else bytes(run) for ref, run in rows}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from flowstone.core.states import RUNNING, TYPES
 from flowstone.store.connection import Connection
+from flowstone.store.folds import fold_of
 from flowstone.store.rows import StateEntry
 from flowstone.store.selecting import UNKNOWN
 
-_CALLS = """
-    SELECT task_count.task, task.name, state.type, state.name, runs FROM task_count
-    LEFT JOIN task ON task.ref = task_count.task JOIN state ON state.ref = task_count.state
-    WHERE flow_run = ? AND runs > 0 ORDER BY task.name, task_count.task, state.type, state.name
-"""
 _PROCESS = """
     SELECT pid, host, python, version, created, ended, judged, lost.records, lost.lines
     FROM log LEFT JOIN (
@@ -83,14 +79,13 @@ def state_counts(
     found: dict[bytes, list[StateCount]] = {run: [] for run in flow_runs}
     if flow_runs:
         rows = connection.execute(
-            "SELECT flow_run, state.type, state.name, sum(runs) FROM task_count "  # noqa: S608
-            f"JOIN state ON state.ref = task_count.state WHERE flow_run IN ({marks}) "
-            "GROUP BY flow_run, state.type, state.name HAVING sum(runs) > 0 "
+            "SELECT flow_run, state.type, state.name, runs FROM task_count "  # noqa: S608
+            f"JOIN state ON state.ref = task_count.state WHERE flow_run IN ({marks}) AND runs > 0 "
             "ORDER BY flow_run, state.type, state.name",
             list(flow_runs),
         )
         for run, number, name, runs in rows:
-            found[run].append(StateCount(TYPES[number].value, name, int(runs)))
+            found[run].append(StateCount(TYPES[number].value, name, runs))
     return found
 
 
@@ -164,8 +159,38 @@ def attempts_of(history: list[StateEntry]) -> list[Attempt]:
 
 def calls_of(connection: Connection, flow_run: bytes) -> list[Calls]:
     """Return how many runs of each task a flow run has, and in which states."""
-    found: dict[tuple[int, str], list[StateCount]] = {}
-    for ref, task, number, name, runs in connection.execute(_CALLS, (flow_run,)):
-        state = StateCount(TYPES[number].value, name, int(runs))
-        found.setdefault((ref, task or UNKNOWN), []).append(state)
-    return [Calls(ref, task, states) for (ref, task), states in found.items()]
+    fold = fold_of(connection, flow_run)
+    states = states_by_row(connection)
+    names = names_of_rows(connection, "task", fold.tasks)
+    found = [
+        Calls(ref, names.get(ref, UNKNOWN), counted(states, called.states))
+        for ref, called in fold.tasks.items()
+    ]
+    return sorted(found, key=_by_task)
+
+
+def counted(states: dict[int, tuple[int, str]], runs: dict[int, int]) -> list[StateCount]:
+    """Return counts by the rows of states, in the order of the states."""
+    found = sorted((*states[ref], count) for ref, count in runs.items())
+    return [StateCount(TYPES[number].value, name, count) for number, name, count in found]
+
+
+def states_by_row(connection: Connection) -> dict[int, tuple[int, str]]:
+    """Return the type's number and the name of every state."""
+    rows = connection.execute("SELECT ref, type, name FROM state")
+    return {ref: (number, name) for ref, number, name in rows}
+
+
+def names_of_rows(connection: Connection, table: str, refs: Collection[int]) -> dict[int, str]:
+    """Return the names of some rows of `task` or `flow`."""
+    if not refs:
+        return {}
+    rows = connection.execute(
+        f"SELECT ref, name FROM {table} WHERE ref IN ({', '.join('?' * len(refs))})",  # noqa: S608
+        list(refs),
+    )
+    return dict(rows.fetchall())
+
+
+def _by_task(calls: Calls) -> tuple[str, int]:
+    return calls.task, calls.ref

@@ -22,7 +22,7 @@ from flowstone.store.reading.wanted import (
     rest_of,
     states_of,
 )
-from flowstone.store.selecting import Kind, Row
+from flowstone.store.selecting import Kind, Row, unusual
 
 WALKED = 5000
 """The rows that one page looks at, at most, for what no index answers: 10 to 30 ms."""
@@ -51,10 +51,14 @@ class _Way(msgspec.Struct, frozen=True):
 
 
 class _Ways(msgspec.Struct, frozen=True):
-    """The ways that together reach all that the conditions named in `covered` allow."""
+    """The ways that together reach all that the conditions named in `covered` allow.
+
+    `are_short` where they hold so few runs that each may be looked at.
+    """
 
     covered: frozenset[str]
     ways: list[_Way]
+    are_short: bool = False
 
 
 class _Walk(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ def list_runs(
         after=after,
         oldest_first=oldest_first,
     )
-    bound = _bound(walk, ways.ways) if walk.rest.texts else None
+    bound = _bound(walk, ways.ways) if walk.rest.texts and not ways.are_short else None
     found = [_rows_of(walk, way, bound, limit + 1) for way in ways.ways]
     merged = heapq.merge(*found, key=lambda row: row[0], reverse=not oldest_first)
     rows: list[Row] = []
@@ -120,16 +124,17 @@ def list_runs(
 
 def _cheapest(connection: Connection, table: str, wanted: RunsWanted) -> _Ways:
     """Return the ways with the fewest runs, or the first of those with too many to count."""
-    best = _Ways(frozenset(), [_Way(f"{table} run", "run.id", "1 = 1", ())])
-    fewest = _PROBED
     candidates = _candidates(connection, table, wanted)
+    best, fewest = None, _PROBED
     for one in candidates:
-        size = sum(_size(connection, way) for way in one.ways)
-        if size < fewest:
-            best, fewest = one, size
-    if fewest == _PROBED and candidates:
-        return candidates[0]
-    return best
+        sizes = _sizes(connection, one.ways)
+        if sum(sizes) < fewest:
+            held = [way for way, size in zip(one.ways, sizes, strict=True) if size]
+            best, fewest = _Ways(one.covered, held, are_short=True), sum(sizes)
+    if best is not None:
+        return best
+    everything = _Ways(frozenset(), [_Way(f"{table} run", "run.id", "1 = 1", ())])
+    return candidates[0] if candidates else everything
 
 
 def _candidates(connection: Connection, table: str, wanted: RunsWanted) -> list[_Ways]:
@@ -143,10 +148,9 @@ def _candidates(connection: Connection, table: str, wanted: RunsWanted) -> list[
         any_of = [_tagged(table, tag) for tag in dict.fromkeys(wanted.tags_any)]
         found.append(_Ways(frozenset({"tags_any"}), any_of))
     by_state = None
-    if states is not None:
-        by_state = _Ways(
-            frozenset({"states"}), [_plain(table, "run.shown = ?", ref) for ref in states]
-        )
+    if states is not None and not (table == "task_run" and COMPLETED in states):
+        condition = unusual(table, "run.shown = ?")
+        by_state = _Ways(frozenset({"states"}), [_plain(table, condition, ref) for ref in states])
         if COMPLETED not in states:
             found.append(by_state)
     if table == "task_run" and wanted.tasks:
@@ -171,12 +175,12 @@ def _of_flow_run(
         return _Ways(frozenset({"flow_run"}), [_plain(table, "run.parent_flow_run = ?", flow_run)])
     if states is None or COMPLETED in states:
         return _Ways(frozenset({"flow_run"}), [_plain(table, "run.flow_run = ?", flow_run)])
-    unusual = "run.flow_run = ? AND run.shown = ? AND run.shown <> 3"
     rows = connection.execute(
-        "SELECT DISTINCT state FROM task_count WHERE flow_run = ? AND runs > 0", (flow_run,)
+        "SELECT state FROM task_count WHERE flow_run = ? AND runs > 0", (flow_run,)
     )
     here = sorted({ref for (ref,) in rows}.intersection(states))
-    ways = [_plain(table, unusual, flow_run, ref) for ref in here]
+    condition = unusual(table, "run.flow_run = ? AND run.shown = ?")
+    ways = [_plain(table, condition, flow_run, ref) for ref in here]
     return _Ways(frozenset({"flow_run", "states"}), ways)
 
 
@@ -188,14 +192,17 @@ def _tagged(table: str, tag: str) -> _Way:
     return _Way(f"{table}_tag tagged", "tagged.run", "tagged.tag = ?", (tag,), is_tag=True)
 
 
-def _size(connection: Connection, way: _Way) -> int:
-    """Return how many runs a way holds, at most `_PROBED`."""
-    row = connection.execute(
-        f"SELECT count(*) FROM (SELECT {way.id} FROM {way.source} WHERE {way.condition} "  # noqa: S608
-        f"LIMIT {_PROBED}) found",
-        way.values,
-    ).fetchone()
-    return int(row[0])
+def _sizes(connection: Connection, ways: list[_Way]) -> list[int]:
+    """Return how many runs each way holds, at most `_PROBED`, in one question."""
+    if not ways:
+        return []
+    counts = [
+        f"(SELECT count(*) FROM (SELECT {way.id} FROM {way.source} WHERE {way.condition} "  # noqa: S608
+        f"LIMIT {_PROBED}) found)"
+        for way in ways
+    ]
+    values = [value for way in ways for value in way.values]
+    return list(connection.execute(f"SELECT {', '.join(counts)}", values).fetchone())
 
 
 def _bound(walk: _Walk[Row], ways: list[_Way]) -> bytes | None:

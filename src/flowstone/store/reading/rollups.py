@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from flowstone.core.states import COMPLETED, CRASHED, FAILED, NOT_READY, TERMINAL, TYPES
-from flowstone.store.buckets import percentiles
+from flowstone.store.buckets import from_blob, percentiles
 from flowstone.store.connection import Connection
 from flowstone.store.counts import HOUR
+from flowstone.store.days import parts_of
 from flowstone.store.reading.details import StateCount
 
 DAY = 24 * HOUR
 MINUTE = HOUR // 60
-_FEW_DAYS = 7 * DAY
 # Added up before any row is joined or fetched: 90 days of hours are some ten thousand rows.
 _HOURS = """
     SELECT start, state.type, state.name, runs FROM (
@@ -20,21 +20,19 @@ _HOURS = """
         WHERE hour >= ? AND hour < ? GROUP BY hour / {width}, state
     ) counted JOIN state ON state.ref = counted.ref WHERE runs > 0
 """
-_LATE = """
-    SELECT hour / {width}, late, sum(runs) FROM late_hour WHERE hour >= ? AND hour < ?
-    GROUP BY hour / {width}, late HAVING sum(runs) > 0
-"""
+_LATE = "SELECT hour / {width}, took FROM late_hour WHERE hour >= ? AND hour < ?"
 _OPEN = """
     SELECT state.type, state.name, runs FROM (
         SELECT state AS ref, sum(runs) AS runs FROM {table} GROUP BY state
     ) counted JOIN state ON state.ref = counted.ref WHERE runs > 0
 """
 _COUNTED = """
-    SELECT counted.{kind}, counted.day, state.type, state.name, counted.took, counted.runs FROM (
-        SELECT {kind}, {day} AS day, state, took, {runs} AS runs FROM {kind}_day
-        WHERE {hint}day >= ? AND {hint}day < ? {more}
+    SELECT counted.ref, counted.day, state.type, state.name, counted.runs FROM (
+        SELECT {kind} AS ref, {day} AS day, state, {runs} AS runs FROM {kind}_day
+        WHERE day IN ({days}) AND {kind} IN ({refs}) {group}
     ) counted JOIN state ON state.ref = counted.state WHERE counted.runs > 0
 """
+_TOOK = "SELECT {kind}, {day}, took FROM {kind}_took WHERE day IN ({days}) AND {kind} IN ({refs})"
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -67,14 +65,20 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """Runs of one definition that were created on one day: `took` as in `buckets`."""
+    """Runs of one definition that were created on one day and are in one state."""
 
     ref: int
     day: int
     type: int
     name: str
-    took: int
     runs: int
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """What was counted of some definitions; `took` are their durations by day, as in `buckets`."""
+
+    parts: list[Counted]
+    took: dict[int, int]
 
 
 def history(connection: Connection, kind: str, since: int, until: int, width: int) -> list[Bucket]:
@@ -128,75 +132,75 @@ def lateness(connection: Connection, since: int, until: int, width: int) -> dict
 
     By the beginning of stretches of `width` hours, all in nanoseconds.
     """
-    found: dict[int, list[tuple[int, int]]] = {}
+    found: dict[int, int] = {}
     query = _LATE.format(width=width)
-    for start, late, runs in connection.execute(query, (since // HOUR, -(-until // HOUR))):
-        found.setdefault(start * width * HOUR, []).append((late, int(runs)))
+    for start, took in connection.execute(query, (since // HOUR, -(-until // HOUR))):
+        hour = start * width * HOUR
+        found[hour] = found.get(hour, 0) + from_blob(took)
     return {
         hour: percentiles(counts, 0.5, 0.95, 0.99) or [0, 0, 0]
         for hour, counts in sorted(found.items())
     }
 
 
-def counted(
+def sums_of_each(
     connection: Connection,
     kind: str,
     since: int,
     until: int,
-    refs: list[int] | None = None,
+    owners: dict[int, str],
     *,
     by_day: bool = False,
-) -> list[Counted]:
-    """Return what was counted of tasks or flows (`kind`), of all or of some rows.
+) -> dict[str, Sums]:
+    """Return what was counted of some rows of tasks or flows (`kind`), by the names they go under.
 
     Without `by_day` all days are added up, as day 0.
     """
-    more, values = "", [since // DAY, -(-until // DAY)]
-    hint = _hint(since, until, refs)
-    if refs is not None:
-        more = f"AND {kind} IN ({', '.join('?' * len(refs)) or 'NULL'})"
-        values += refs
-    if by_day:
-        query = _COUNTED.format(kind=kind, more=more, day="day", runs="runs", hint=hint)
-    else:
-        more += f" GROUP BY {kind}, state, took"
-        query = _COUNTED.format(kind=kind, more=more, day="0", runs="sum(runs)", hint=hint)
-    return [
-        Counted(ref, day, number, name, took, int(runs))
-        for ref, day, number, name, took, runs in connection.execute(query, values)
-    ]
+    if not owners:
+        return {}
+    first, last = since // DAY, -(-until // DAY)
+    days = list(range(first, last)) if by_day else parts_of(first, last)
+    words = {
+        "kind": kind,
+        "days": ", ".join("?" * len(days)),
+        "refs": ", ".join("?" * len(owners)),
+        "day": "day" if by_day else "0",
+        "runs": "runs" if by_day else "sum(runs)",
+        "group": "" if by_day else f"GROUP BY {kind}, state",
+    }
+    found = {name: Sums([], {}) for name in owners.values()}
+    for ref, *rest in connection.execute(_COUNTED.format(**words), [*days, *owners]):
+        found[owners[ref]].parts.append(Counted(ref, *rest))
+    for ref, day, took in connection.execute(_TOOK.format(**words), [*days, *owners]):
+        of_days = found[owners[ref]].took
+        of_days[day] = of_days.get(day, 0) + from_blob(took)
+    return found
 
 
 def runs_of_each(connection: Connection, kind: str, since: int, until: int) -> dict[int, int]:
     """Return how many runs each task or flow (`kind`) has that were created in a time."""
-    hint = _hint(since, until, None)
+    days = parts_of(since // DAY, -(-until // DAY))
     rows = connection.execute(
-        f"SELECT {kind}, sum(runs) FROM {kind}_day WHERE {hint}day >= ? AND {hint}day < ? "  # noqa: S608
+        f"SELECT {kind}, sum(runs) FROM {kind}_day WHERE day IN ({', '.join('?' * len(days))}) "  # noqa: S608
         f"GROUP BY {kind}",
-        (since // DAY, -(-until // DAY)),
+        days,
     )
     return {ref: int(runs) for ref, runs in rows}
 
 
-def _hint(since: int, until: int, refs: list[int] | None) -> str:
-    """Return what keeps SQLite from the index of days, which is for a few days of everything."""
-    return "" if refs is None and until - since <= _FEW_DAYS else "+"
-
-
-def trend_of(day: int, parts: list[Counted]) -> Trend:
+def trend_of(day: int, sums: Sums) -> Trend:
     """Return what some counts say together."""
     states: dict[tuple[int, str], int] = {}
     hits = failed = ended = 0
-    for one in parts:
+    for one in sums.parts:
         states[one.type, one.name] = states.get((one.type, one.name), 0) + one.runs
         hits += one.runs if one.type == COMPLETED and one.name == "Cached" else 0
         failed += one.runs if one.type in (FAILED, CRASHED) else 0
         ended += one.runs if one.type in TERMINAL else 0
-    ran = [(one.took, one.runs) for one in parts if one.name != "Cached"]
-    middle, slow = percentiles(ran, 0.5, 0.95) or (None, None)
+    middle, slow = percentiles(sum(sums.took.values()), 0.5, 0.95) or (None, None)
     return Trend(
         day=day * DAY,
-        runs=sum(one.runs for one in parts),
+        runs=sum(one.runs for one in sums.parts),
         failed=failed,
         ended=ended,
         hits=hits,
@@ -206,12 +210,15 @@ def trend_of(day: int, parts: list[Counted]) -> Trend:
     )
 
 
-def by_day(parts: list[Counted]) -> list[Trend]:
+def by_day(sums: Sums) -> list[Trend]:
     """Return a trend for each day that has runs, the oldest first."""
     days: dict[int, list[Counted]] = {}
-    for one in parts:
+    for one in sums.parts:
         days.setdefault(one.day, []).append(one)
-    return [trend_of(day, some) for day, some in sorted(days.items())]
+    return [
+        trend_of(day, Sums(some, {day: sums.took.get(day, 0)}))
+        for day, some in sorted(days.items())
+    ]
 
 
 _NUMBERS = {kind.value: number for number, kind in enumerate(TYPES)}
@@ -219,6 +226,6 @@ _NUMBERS = {kind.value: number for number, kind in enumerate(TYPES)}
 
 def _counts(states: dict[tuple[int, str], int]) -> list[StateCount]:
     return [
-        StateCount(TYPES[number].value, name, runs)
+        StateCount(TYPES[number].value, name, int(runs))
         for (number, name), runs in sorted(states.items())
     ]

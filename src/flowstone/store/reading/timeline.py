@@ -6,6 +6,7 @@ import msgspec
 
 from flowstone.core.states import TYPES
 from flowstone.store.connection import Connection
+from flowstone.store.reading.details import names_of_rows, states_by_row
 from flowstone.store.reading.wanted import RUN_END
 
 _TASK_RUNS = f"""
@@ -54,23 +55,10 @@ def bars_of(
         state,
         parent,
         names,
-        kinds=dict(_named(connection, table, {ref for ref in kind if ref is not None})),
-        states=states_by_row(connection),
+        kinds=names_of_rows(connection, table, {ref for ref in kind if ref is not None}),
+        states={
+            ref: (TYPES[number].value, name)
+            for ref, (number, name) in states_by_row(connection).items()
+        },
         after=rows[-1][0] if len(rows) == limit else None,
     )
-
-
-def states_by_row(connection: Connection) -> dict[int, tuple[str, str]]:
-    """Return type and name of every state."""
-    rows = connection.execute("SELECT ref, type, name FROM state")
-    return {ref: (TYPES[number].value, name) for ref, number, name in rows}
-
-
-def _named(connection: Connection, table: str, refs: set[int]) -> list[tuple[int, str]]:
-    if not refs:
-        return []
-    marks = ", ".join("?" * len(refs))
-    return connection.execute(
-        f"SELECT ref, name FROM {table} WHERE ref IN ({marks})",  # noqa: S608 - our own names
-        sorted(refs),
-    ).fetchall()

@@ -1,61 +1,57 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useRef } from "react";
-import type { Line } from "~/api/shapes";
 import { LogRow } from "~/features/logs/LogRow";
+import type { Lines } from "~/features/logs/useLines";
+import "./logs.css";
 
 interface Props {
-  readonly lines: readonly Line[];
+  readonly lines: Lines;
   readonly words: readonly string[];
-  /** Whether the last line is the newest: more is then above, else below. */
+  /** Whether the last line is the newest: the view begins there. */
   readonly isLatest: boolean;
   readonly following: boolean;
-  readonly setFollowing: (following: boolean) => void;
-  readonly hasMore: boolean;
-  readonly isLoading: boolean;
-  readonly more: () => Promise<unknown>;
+  readonly setFollowing?: (following: boolean) => void;
+  /** Whether each line says of which task run it is. */
+  readonly hasRuns?: boolean;
 }
 
 const ROW = 22;
 const NEAR = 40; // pixels from the end at which one is still at the end
+const AHEAD = 30; // lines before the end of what is known at which more is read
 
-/** Lines of which only those in view are in the page. */
-export function LogLines(props: Props) {
-  const { lines, isLatest, following, setFollowing, hasMore, isLoading, more } = props;
+/** Lines of which only those in view are in the page, and only those around it in the browser. */
+export function LogLines({ lines, words, isLatest, following, setFollowing, hasRuns }: Props) {
+  const { window, followed } = lines;
+  const { begin, end } = window;
   const scroller = useRef<HTMLDivElement>(null);
+  const count = end - begin + followed.length;
   const virtual = useVirtualizer({
-    count: lines.length,
+    count,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    getItemKey: (index) => lines[index]?.id ?? index,
+    getItemKey: (index) => begin + index,
     overscan: 20,
   });
   const items = virtual.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  const isAtEnd = last >= lines.length - 30;
+  const first = begin + (items[0]?.index ?? 0);
+  const last = begin + (items.at(-1)?.index ?? 0);
 
-  useEffect(() => {
-    if (!isLatest && isAtEnd && hasMore && !isLoading) void more();
-  }, [isLatest, isAtEnd, hasMore, isLoading, more]);
-  const first = useRef(isLatest);
+  const isPlaced = useRef(!isLatest);
   useLayoutEffect(() => {
-    if (lines.length === 0 || !(following || first.current)) return;
-    first.current = false;
-    virtual.scrollToIndex(lines.length - 1, { align: "end" });
-  }, [following, lines.length, virtual]);
+    if (count === 0 || !(following || !isPlaced.current)) return;
+    isPlaced.current = true;
+    virtual.scrollToIndex(count - 1, { align: "end" });
+  }, [following, count, virtual]);
+  useKeptPlace(begin, scroller, isPlaced);
+  useEffect(() => {
+    window.look(first, last);
+    if (last >= end - AHEAD && followed.length === 0) void window.more("on");
+    if (first <= begin + AHEAD && isPlaced.current) void window.more("back");
+  }, [window, first, last, begin, end, followed.length]);
 
-  const older = async () => {
-    const before = lines[0]?.id;
-    await more();
-    requestAnimationFrame(() => {
-      const index = latest.current.findIndex((line) => line.id === before);
-      if (index > 0) virtual.scrollToIndex(index, { align: "start" });
-    });
-  };
-  const latest = useRef(lines);
-  latest.current = lines;
   const scrolled = () => {
     const element = scroller.current;
-    if (!element || !isLatest) return;
+    if (!element || !isLatest || !setFollowing) return;
     const below = element.scrollHeight - element.scrollTop - element.clientHeight;
     if (following && below > 4 * NEAR) setFollowing(false);
     if (!following && below < NEAR) setFollowing(true);
@@ -63,16 +59,6 @@ export function LogLines(props: Props) {
 
   return (
     <div className="lines" ref={scroller} tabIndex={0} onScroll={scrolled}>
-      {isLatest && hasMore ? (
-        <button
-          type="button"
-          className="button button-plain lines-older"
-          disabled={isLoading}
-          onClick={older}
-        >
-          {isLoading ? "Loading…" : "Show older lines"}
-        </button>
-      ) : null}
       <div
         className="lines-all"
         role="log"
@@ -80,22 +66,41 @@ export function LogLines(props: Props) {
         aria-label="Log lines"
         style={{ height: virtual.getTotalSize() }}
       >
-        {items.map(({ index, start }) => {
-          const line = lines[index];
-          if (line === undefined) return null;
+        {items.map(({ key, index, start }) => {
+          const place = begin + index;
+          const line = place < end ? window.at(place) : followed[place - end];
           return (
             <div
-              key={line.id}
+              key={key}
               ref={virtual.measureElement}
               data-index={index}
               className="lines-place"
               style={{ transform: `translateY(${start}px)` }}
             >
-              <LogRow line={line} words={props.words} />
+              {line ? (
+                <LogRow line={line} words={words} hasRun={hasRuns ?? false} />
+              ) : (
+                <div className="line line-away" />
+              )}
             </div>
           );
         })}
       </div>
     </div>
   );
+}
+
+/** Lines that come in above leave those in view where they are. */
+function useKeptPlace(
+  begin: number,
+  scroller: { current: HTMLDivElement | null },
+  isPlaced: { current: boolean },
+): void {
+  const before = useRef(begin);
+  useLayoutEffect(() => {
+    const added = before.current - begin;
+    before.current = begin;
+    const element = scroller.current;
+    if (added > 0 && element && isPlaced.current) element.scrollTop += added * ROW;
+  }, [begin, scroller, isPlaced]);
 }

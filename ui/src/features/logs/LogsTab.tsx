@@ -3,7 +3,7 @@ import type { LinesWanted } from "~/api/logs";
 import type { FlowRun } from "~/api/shapes";
 import { LogLines } from "~/features/logs/LogLines";
 import { LogTools } from "~/features/logs/LogTools";
-import { useLines } from "~/features/logs/useLines";
+import { type Anchor, useLines } from "~/features/logs/useLines";
 import { useRunSearch } from "~/features/run-detail/useRunSearch";
 import { wordsOf } from "~/model/logs";
 import { Empty } from "~/parts/Empty";
@@ -18,10 +18,14 @@ export function LogsTab({ run }: { run: FlowRun }) {
   const [isLatest, setLatest] = useState(run.is_open && at === undefined);
   const [following, setFollowing] = useState(true);
   const wanted = useMemo((): LinesWanted => {
-    return { flow_run: run.id, text, level, task, at_after: isLatest ? undefined : at };
-  }, [run.id, text, level, task, at, isLatest]);
-  const { found, lines, error } = useLines(wanted, isLatest);
+    return { flow_run: run.id, text, level, task };
+  }, [run.id, text, level, task]);
+  const anchor: Anchor = isLatest ? "latest" : at === undefined ? "start" : { at };
+  const isFollowing = following && isLatest && run.is_open;
+  const lines = useLines(wanted, anchor, isFollowing);
+  const { window, followed, error } = lines;
   const words = useMemo(() => wordsOf(text ?? ""), [text]);
+  const count = window.end - window.begin + followed.length;
   return (
     <>
       <LogTools
@@ -43,22 +47,20 @@ export function LogsTab({ run }: { run: FlowRun }) {
           change({ at: time }, { replace: true });
         }}
       />
-      {error ? <Trouble error={error} retry={() => found.refetch()} /> : null}
-      {found.isPending && !error ? <Loading lines={10} /> : null}
-      {found.data && lines.length === 0 && !found.hasNextPage ? (
+      {error ? <Trouble error={error} retry={lines.again} /> : null}
+      {count === 0 && !error && !lines.isSought ? <Loading lines={10} /> : null}
+      {count === 0 && lines.isSought ? (
         <NoLines run={run} narrowed={Boolean(text || level || task || at)} />
       ) : null}
-      {found.data && (lines.length > 0 || found.hasNextPage) ? (
+      {count > 0 ? (
         <LogLines
-          key={isLatest ? "latest" : `from ${at ?? "start"}`}
+          key={`${isLatest} ${at} ${JSON.stringify(wanted)}`}
           lines={lines}
           words={words}
           isLatest={isLatest}
-          following={following && isLatest && run.is_open}
+          following={isFollowing}
           setFollowing={setFollowing}
-          hasMore={found.hasNextPage}
-          isLoading={found.isFetchingNextPage}
-          more={() => found.fetchNextPage()}
+          hasRuns
         />
       ) : null}
     </>

@@ -1,69 +1,139 @@
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
-import { followLines, type LinesWanted, logLines } from "~/api/logs";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { followLines, type LinesWanted, readLines } from "~/api/logs";
 import type { Line } from "~/api/shapes";
 import { paced } from "~/live/paced";
 import { listen } from "~/live/stream";
+import { LineWindow, type Way } from "~/model/lineWindow";
 
-const MOST_FOLLOWED = 20_000; // lines that a page left open keeps of what came meanwhile
+/** Where a window on lines begins: at the newest one, at the first one, or at a time. */
+export type Anchor = "latest" | "start" | { readonly at: string };
 
-/** The lines of a run: from the first on, or (`isLatest`) the newest and what follows them. */
-export function useLines(wanted: LinesWanted, isLatest: boolean) {
-  const found = useInfiniteQuery({
-    ...logLines(wanted, isLatest),
-    placeholderData: keepPreviousData, // so that a search does not blink
-  });
-  const pages = found.data?.pages;
-  const listed = useMemo(() => {
-    const all = pages?.flatMap((page) => page.items) ?? [];
-    return isLatest ? all.reverse() : all;
-  }, [pages, isLatest]);
-  const since = isLatest && !found.isPlaceholderData ? pages?.[0]?.follow : undefined;
-  const followed = useFollowed(wanted, since);
-  const lines = useMemo(
-    () => (followed.lines.length > 0 ? [...listed, ...followed.lines] : listed),
-    [listed, followed.lines],
-  );
-  return { found, lines, error: found.error ?? followed.error };
+const MOST_FOLLOWED = 5_000; // lines after which a window on the newest ones begins anew
+const OVERLAP = 2_000; // lines looked through for one that is told twice
+
+/** A window on the lines of a run, and what came since at its end. */
+export interface Lines {
+  readonly window: LineWindow<Line>;
+  readonly followed: readonly Line[];
+  /** Whether the first lines were sought already. */
+  readonly isSought: boolean;
+  readonly error: Error | null;
+  readonly again: () => void;
 }
 
-/** What came after the lines that `since` has seen; the last ones come when the run is over. */
-function useFollowed(wanted: LinesWanted, since: string | undefined) {
-  const [lines, setLines] = useState<readonly Line[]>([]);
-  const [error, setError] = useState<Error | null>(null);
-  const key = JSON.stringify(wanted);
+/** The lines of a run. Those that follow the newest ones are read while `isFollowing`. */
+export function useLines(wanted: LinesWanted, anchor: Anchor, isFollowing: boolean): Lines {
+  const key = JSON.stringify([wanted, anchor]);
+  const [round, setRound] = useState(0);
+  const since = useRef<string | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key says it all; a round begins anew
+  const window = useMemo(() => {
+    since.current = null;
+    const at = typeof anchor === "object" ? anchor.at : undefined;
+    const read = async (way: Way, cursor: string | null) => {
+      const page = await readLines(wanted, {
+        at_after: way === "on" ? at : undefined,
+        at_before: way === "back" ? at : undefined,
+        newest_first: way === "back",
+        cursor,
+      });
+      if (anchor === "latest" && cursor === null) since.current = page.follow;
+      return page;
+    };
+    const ways = anchor === "latest" ? (["back"] as const) : (["on", "back"] as const);
+    return new LineWindow<Line>(read, anchor === "start" ? ["on"] : ways);
+  }, [key, round]);
+  const version = useSyncExternalStore(window.subscribe, window.version);
+  const followed = useFollowed(wanted, window, since, isFollowing && anchor === "latest", () =>
+    setRound((before) => before + 1),
+  );
+  const way = anchor === "latest" ? "back" : "on";
+  const isEmpty = window.end === window.begin;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a search goes on until it finds a line
   useEffect(() => {
-    setLines([]);
-    setError(null);
-    if (since === undefined) return;
-    const asked = JSON.parse(key) as LinesWanted;
-    let place = since;
+    if (isEmpty && window.error === null) void window.more(way);
+  }, [window, way, isEmpty, version]);
+  return {
+    window,
+    followed: followed.lines,
+    isSought: !isEmpty || !window.hasMore(way),
+    error: window.error ?? followed.error,
+    again: () => void window.more(way),
+  };
+}
+
+/** What came after the newest lines; after very many of them `anew` is called. */
+function useFollowed(
+  wanted: LinesWanted,
+  window: LineWindow<Line>,
+  since: { current: string | null },
+  isFollowing: boolean,
+  anew: () => void,
+) {
+  const [found, setFound] = useState<{ of: unknown; lines: readonly Line[] }>({
+    of: window,
+    lines: [],
+  });
+  const [error, setError] = useState<Error | null>(null);
+  const lines = found.of === window ? found.lines : NONE;
+  const latest = useRef({ wanted, lines, anew });
+  latest.current = { wanted, lines, anew };
+  const topic = wanted.flow_run ? `lines:${wanted.flow_run}` : "runs";
+  useEffect(() => {
+    if (!isFollowing) return;
     let isOver = false;
     const read = async () => {
       try {
         let isMore = true;
-        while (isMore && !isOver) {
-          const page = await followLines(asked, place);
+        while (isMore && !isOver && since.current !== null) {
+          const answer = await followLines(latest.current.wanted, since.current);
           if (isOver) return;
-          place = page.follow;
-          isMore = page.items.length === 1_000;
-          if (page.items.length > 0) {
-            setLines((before) => [...before, ...page.items].slice(-MOST_FOLLOWED));
-          }
+          since.current = answer.page.follow;
+          isMore = answer.isMore;
+          add(answer.page.items);
         }
         setError(null);
       } catch (problem) {
         setError(problem as Error);
       }
     };
+    const add = (items: readonly Line[]) => {
+      const before = latest.current.lines;
+      const known = new Set(newest(window, before).map((line) => line.id));
+      const added = items.filter((line) => !known.has(line.id));
+      if (added.length === 0) return;
+      const lines = [...before, ...added];
+      if (lines.length > MOST_FOLLOWED) {
+        isOver = true;
+        latest.current.anew();
+        return;
+      }
+      latest.current.lines = lines;
+      setFound({ of: window, lines });
+    };
     const pace = paced(read);
-    const end = listen([`lines:${asked.flow_run}`], () => pace.ask());
-    pace.ask(); // what came between the list and the stream
+    const end = listen([topic], () => pace.ask());
+    const begun = window.subscribe(() => pace.ask()); // what came between the list and the stream
+    pace.ask();
     return () => {
       isOver = true;
+      begun();
       end();
       pace.stop();
     };
-  }, [key, since]);
+  }, [window, since, isFollowing, topic]);
   return { lines, error };
+}
+
+const NONE: readonly Line[] = [];
+
+/** The last lines that are here. */
+function newest(window: LineWindow<Line>, followed: readonly Line[]): readonly Line[] {
+  if (followed.length >= OVERLAP) return followed.slice(-OVERLAP);
+  const found = [...followed];
+  for (let place = -1; place >= window.begin && found.length < OVERLAP; place -= 1) {
+    const line = window.at(place);
+    if (line) found.push(line);
+  }
+  return found;
 }

@@ -1,35 +1,12 @@
-import type { ReactNode } from "react";
 import type { FlowRun } from "~/api/shapes";
-import { exact, ZONE } from "~/model/times";
-import { CopyButton } from "~/parts/CopyButton";
-import { StateBadge } from "~/parts/StateBadge";
+import { Detail } from "~/features/run-detail/Detail";
+import { exact } from "~/model/times";
 
-/** What it was called with, the states that it was in, where it ran. */
+/** Where it ran, and what its flow says of itself. */
 export function DetailsTab({ run }: { run: FlowRun }) {
   const { process, result } = run;
-  const parameters = JSON.stringify(run.parameters, null, 2);
   return (
     <div className="details">
-      <section>
-        <h3>
-          Parameters <CopyButton text={parameters} name="Copy the parameters" bare />
-        </h3>
-        {/* Long lines scroll by keyboard too. */}
-        <pre tabIndex={0}>{parameters}</pre>
-      </section>
-      <section>
-        <h3>States</h3>
-        <ol className="passed">
-          {run.states.map((state) => (
-            <li key={`${state.at} ${state.name}`}>
-              <StateBadge type={state.type} name={state.name} />
-              <time dateTime={state.at} title={ZONE} className="num muted">
-                {exact(state.at)}
-              </time>
-            </li>
-          ))}
-        </ol>
-      </section>
       <section>
         <h3>Where it ran</h3>
         <dl className="details-list">
@@ -49,15 +26,5 @@ export function DetailsTab({ run }: { run: FlowRun }) {
         </dl>
       </section>
     </div>
-  );
-}
-
-function Detail({ name, children }: { name: string; children: ReactNode }) {
-  if (children === null || children === undefined || children === "") return null;
-  return (
-    <>
-      <dt>{name}</dt>
-      <dd className="mono">{children}</dd>
-    </>
   );
 }

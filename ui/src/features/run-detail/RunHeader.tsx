@@ -1,5 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { type FlowRun, totalOf } from "~/api/shapes";
+import { Fact } from "~/features/run-detail/Fact";
+import { ProgressBars } from "~/features/run-detail/ProgressBars";
 import { RunActions } from "~/features/run-detail/RunActions";
 import { RunLink } from "~/features/run-detail/RunLink";
 import { isStateType, lookOf } from "~/model/states";
@@ -56,29 +58,8 @@ export function RunHeader({ run }: { run: FlowRun }) {
         ) : null}
       </dl>
       <Counts run={run} />
-      {run.progress.map((one) => (
-        <div key={one.description} className="run-progress">
-          <span>{one.description}</span>
-          <progress
-            max={one.total ?? undefined}
-            value={one.total === null ? undefined : one.done}
-          />
-          <span className="num muted">
-            {one.done.toLocaleString("en")}
-            {one.total === null ? "" : ` of ${one.total.toLocaleString("en")}`}
-          </span>
-        </div>
-      ))}
+      <ProgressBars progress={run.progress} />
     </header>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

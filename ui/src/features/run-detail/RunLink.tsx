@@ -7,9 +7,12 @@ export function RunLink({
   to,
   className,
   children,
+  ...rest
 }: {
   to: RunSearch;
   className?: string;
+  title?: string;
+  tabIndex?: number;
   children: ReactNode;
 }) {
   return (
@@ -21,6 +24,7 @@ export function RunLink({
       resetScroll={false}
       activeOptions={{ exact: true, includeSearch: true }}
       className={className ?? "link"}
+      {...rest}
     >
       {children}
     </Link>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { errorLines } from "~/api/logs";
 import type { TaskRun } from "~/api/shapes";
@@ -34,7 +35,11 @@ export function SelectedRun({ id }: { id: string }) {
 function Summary({ run }: { run: TaskRun }) {
   return (
     <>
-      <h3>{run.name}</h3>
+      <h3>
+        <Link to="/task-runs/$id" params={{ id: run.id }} title="Open its page">
+          {run.name}
+        </Link>
+      </h3>
       <div className="selected-line">
         <StateBadge type={run.state.type} name={run.state.name} />
         <Took start={run.started} end={run.ended} />
@@ -44,8 +49,9 @@ function Summary({ run }: { run: TaskRun }) {
       <SelectedTraceback run={run} />
       <h4>States</h4>
       <ol className="passed">
-        {run.states.map((state) => (
-          <li key={`${state.at} ${state.name}`}>
+        {run.states.map((state, place) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: states are only ever added at the end
+          <li key={place}>
             <StateBadge type={state.type} name={state.name} />
             <time dateTime={state.at} title={exact(state.at)} className="num muted">
               {clock(state.at)}
@@ -60,9 +66,14 @@ function Summary({ run }: { run: TaskRun }) {
           {run.result.is_hit ? "Its result was there already." : run.result.reason}
         </p>
       ) : null}
-      <RunLink to={{ tab: "logs", at: run.started ?? run.created, task: run.task }}>
-        Log lines of {run.task}
-      </RunLink>
+      <p className="selected-more">
+        <Link to="/task-runs/$id" params={{ id: run.id }} className="link">
+          All of this task run
+        </Link>
+        <RunLink to={{ tab: "logs", at: run.started ?? run.created, task: run.task }}>
+          Log lines of {run.task}
+        </RunLink>
+      </p>
     </>
   );
 }

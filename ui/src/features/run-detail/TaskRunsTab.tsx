@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import type { FlowRun } from "~/api/shapes";
+import { type FlowRun, totalOf } from "~/api/shapes";
 import { timeline } from "~/api/timeline";
 import { NoTaskRuns } from "~/features/run-detail/NoTaskRuns";
 import { PartNote } from "~/features/run-detail/PartNote";
@@ -18,7 +18,7 @@ import { Trouble } from "~/parts/Trouble";
 /** The task runs, grouped by task; what failed comes first. */
 export function TaskRunsTab({ run }: { run: FlowRun }) {
   const found = useQuery(timeline(run.id));
-  if (found.data) return <Listed run={run} runs={found.data} />;
+  if (found.data) return <Listed run={run} runs={found.data.runs} />;
   if (found.error) return <Trouble error={found.error} retry={() => found.refetch()} />;
   return <Loading lines={8} />;
 }
@@ -33,7 +33,7 @@ function Listed({ run, runs }: { run: FlowRun; runs: TimelineRuns }) {
   const open = search.open ?? (type || name ? groups.slice(0, 1).map((one) => one.name) : []);
   return (
     <>
-      <PartNote runs={runs} />
+      <PartNote runs={runs} count={totalOf(run.task_runs)} />
       <div className="tools" role="search" aria-label="Task runs">
         <SearchField
           name="Name of a run"

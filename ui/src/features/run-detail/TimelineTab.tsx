@@ -1,16 +1,18 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
-import type { FlowRun } from "~/api/shapes";
+import { type FlowRun, totalOf } from "~/api/shapes";
 import { taskRun } from "~/api/taskRun";
-import { timeline } from "~/api/timeline";
+import { type RunsRead, timeline } from "~/api/timeline";
 import { NoTaskRuns } from "~/features/run-detail/NoTaskRuns";
 import { PartNote } from "~/features/run-detail/PartNote";
+import { useLiveSubflows } from "~/features/run-detail/useLiveSubflows";
 import { useRunSearch } from "~/features/run-detail/useRunSearch";
 import { useRunSeconds } from "~/features/run-detail/useRunSeconds";
 import type { RunLink } from "~/features/timeline/links";
 import { Timeline } from "~/features/timeline/Timeline";
 import { beginOf, endOf } from "~/model/timeline";
-import { type TimelineRuns, typeOf } from "~/model/timelineRuns";
+import { type TimelineRuns, typeOf, withSubflows } from "~/model/timelineRuns";
 import { duration } from "~/model/times";
 import { Loading } from "~/parts/Loading";
 import { StateBadge } from "~/parts/StateBadge";
@@ -19,9 +21,43 @@ import { Trouble } from "~/parts/Trouble";
 /** When each task run ran. */
 export function TimelineTab({ run }: { run: FlowRun }) {
   const found = useQuery(timeline(run.id));
-  if (found.data) return <Drawn run={run} runs={found.data} />;
-  if (found.error) return <Trouble error={found.error} retry={() => found.refetch()} />;
+  const runs = useSubflows(run, found.data);
+  const again = () => found.refetch();
+  if (runs) {
+    return (
+      <>
+        {found.error && !runs.isWhole ? <Trouble error={found.error} retry={again} /> : null}
+        <Drawn run={run} runs={runs} />
+      </>
+    );
+  }
+  if (found.error) return <Trouble error={found.error} retry={again} />;
   return <Loading lines={8} />;
+}
+
+/** The task runs, with the flows that the run called, and what the unfolded ones of these called. */
+function useSubflows(run: FlowRun, own: RunsRead | undefined): TimelineRuns | undefined {
+  const [search] = useRunSearch();
+  const subflows = useQuery({ ...timeline(run.id, "flow"), enabled: run.subflow_runs > 0 });
+  const ids = subflows.data?.runs.ids;
+  const opened = useMemo(
+    () => search.open?.filter((one) => ids?.includes(one)) ?? [],
+    [search.open, ids],
+  );
+  useLiveSubflows(opened);
+  const inside = useQueries({
+    queries: opened.map((id) => timeline(id)),
+    combine: (answers) => answers.map(({ data }) => data?.pages),
+  });
+  return useMemo(() => {
+    if (!own) return undefined;
+    if (!subflows.data) return own.runs;
+    const unfolded = opened.flatMap((id, place) => {
+      const pages = inside[place];
+      return pages ? [{ id, pages }] : [];
+    });
+    return withSubflows(own.pages, subflows.data.pages, unfolded);
+  }, [own, subflows.data, opened, inside]);
 }
 
 function Drawn({ run, runs }: { run: FlowRun; runs: TimelineRuns }) {
@@ -37,26 +73,37 @@ function Drawn({ run, runs }: { run: FlowRun; runs: TimelineRuns }) {
     () => (search.run ? runs.ids.indexOf(search.run) : -1),
     [search.run, runs],
   );
+  const opened = useMemo(
+    () => new Set(open?.map((id) => runs.ids.indexOf(id)).filter((place) => place >= 0)),
+    [open, runs],
+  );
+  const navigate = useNavigate();
+  const toggle = (name: string) => {
+    const others = open?.filter((one) => one !== name) ?? [];
+    const next = open?.includes(name) ? others : [...others, name];
+    change({ open: next.length > 0 ? next : undefined }, { replace: true });
+  };
   const links = useLinks(runs, search.run, selected);
   if (runs.ids.length === 0) return <NoTaskRuns run={run} />;
   return (
     <>
-      <PartNote runs={runs} />
+      <PartNote runs={runs} count={totalOf(run.task_runs)} />
       <Timeline
         columns={columns}
         now={now}
         isLive={run.is_open}
         nameOf={(one) => runs.names[one] ?? ""}
         selected={selected}
-        select={(one) => change({ run: runs.ids[one] })}
+        select={(one) => {
+          const id = runs.ids[one] as string;
+          if (!columns.isFlow[columns.task[one] as number]) change({ run: id });
+          else void navigate({ to: "/runs/$id", params: { id } });
+        }}
         links={links}
         unfolded={unfolded}
-        unfold={(task) => {
-          const name = columns.taskNames[task] as string;
-          const others = open?.filter((one) => one !== name) ?? [];
-          const next = unfolded.has(task) ? others : [...others, name];
-          change({ open: next.length > 0 ? next : undefined }, { replace: true });
-        }}
+        unfold={(task) => toggle(columns.taskNames[task] as string)}
+        opened={opened}
+        open={(one) => toggle(runs.ids[one] as string)}
         card={(one) => <HoverCard runs={runs} run={one} now={now} />}
       />
     </>

@@ -12,6 +12,9 @@ export function useLiveRun(id: string): void {
     const tasks = paced(() =>
       Promise.all([
         readAnew("timeline", id),
+        readAnew("graph", id),
+        readAnew("subflows", id),
+        readAnew("artifacts-of"),
         readAnew("bad-task-runs", id),
         readAnew("task-run"),
         readAnew("error-lines"),

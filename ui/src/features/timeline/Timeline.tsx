@@ -8,7 +8,8 @@ import { type Target, targetAt } from "~/features/timeline/target";
 import { useCanvas } from "~/features/timeline/useCanvas";
 import { useGestures } from "~/features/timeline/useGestures";
 import { pan, type View, wholeView, zoom } from "~/features/timeline/view";
-import { groupRuns, layRows, type RunColumns } from "~/model/timeline";
+import { layRows, type RunColumns } from "~/model/timeline";
+import { groupRuns } from "~/model/timelineGroups";
 import "./timeline.css";
 
 interface Props {
@@ -24,6 +25,10 @@ interface Props {
   readonly unfolded: ReadonlySet<number>;
   /** Unfold a task's row, or fold it again. */
   readonly unfold: (task: number) => void;
+  /** The flow runs that are unfolded into what they called. */
+  readonly opened: ReadonlySet<number>;
+  /** Unfold a flow run, or fold it again. */
+  readonly open: (run: number) => void;
   readonly card: (run: number) => React.ReactNode;
 }
 
@@ -33,11 +38,13 @@ const CARD = 250;
 /** The task runs of a flow run as bars over time. */
 export function Timeline(props: Props) {
   const { columns, now, isLive, nameOf, selected, select, links, unfolded, unfold, card } = props;
+  const { opened, open } = props;
   const [pointed, setPointed] = useState<{ run: number; x: number; y: number } | null>(null);
+  const [brushed, setBrushed] = useState<{ from: number; to: number } | null>(null);
   const groups = useMemo(() => groupRuns(columns, now), [columns, now]);
   const scene = useMemo(
-    () => stack(layRows(columns, groups, unfolded, now)),
-    [columns, groups, unfolded, now],
+    () => stack(layRows(columns, groups, unfolded, now, opened)),
+    [columns, groups, unfolded, now, opened],
   );
   const middles = useMemo(() => middlesOf(scene, links), [scene, links]);
   const whole = useMemo(() => wholeView(0, Math.max(now, 1e-4)), [now]);
@@ -77,6 +84,14 @@ export function Timeline(props: Props) {
   useGestures(canvas, {
     scrolls: below > 0,
     zoom: (factor, x) => setView(zoom(view, factor, timeAt({ view, width: size.width }, x), whole)),
+    rulerBelow: RULER,
+    brush: (from, to) => setBrushed(to === null ? null : { from, to }),
+    pick: (from, to) => {
+      setBrushed(null);
+      const place = { view, width: size.width };
+      const [first, last] = [timeAt(place, Math.min(from, to)), timeAt(place, Math.max(from, to))];
+      setView({ ...view, from: first, to: last });
+    },
     pan: (dx, dy) => {
       const seconds = (dx / (size.width - gutterOf(size.width))) * (view.to - view.from);
       setView(pan(view, seconds, dy, whole, below));
@@ -87,8 +102,9 @@ export function Timeline(props: Props) {
     },
     leave: () => setPointed(null),
     press: (x, y) => {
-      const { run, group } = target(x, y);
+      const { run, group, opens } = target(x, y);
       if (group >= 0) unfold(group);
+      else if (opens) open(run);
       else if (run >= 0) select(run);
     },
     fit: () => setView(null),
@@ -100,6 +116,15 @@ export function Timeline(props: Props) {
       <div className="timeline-canvas" style={{ height: heightOf(scene) + RULER + ROOM }}>
         <canvas ref={canvas} tabIndex={0} role="img" aria-label={describe(groups)} />
       </div>
+      {brushed ? (
+        <div
+          className="timeline-brush"
+          style={{
+            left: Math.min(brushed.from, brushed.to),
+            width: Math.abs(brushed.to - brushed.from),
+          }}
+        />
+      ) : null}
       {pointed ? (
         <div
           className="timeline-card"

@@ -2,7 +2,7 @@
 
 import type { Drawing } from "~/features/timeline/draw";
 import { gutterOf } from "~/features/timeline/scene";
-import { classOf, type Row } from "~/model/timeline";
+import { classOf, type Group, type Row } from "~/model/timeline";
 import { duration } from "~/model/times";
 
 /** What a row is called, left of its bars. */
@@ -21,28 +21,40 @@ export function drawLabel(
   if (row.kind === "run") {
     canvas.font = `450 12px ${palette.font}`;
     canvas.fillStyle = classOf(one.columns, row.run) === "bad" ? palette.failed : palette.text;
-    canvas.fillText(clip(canvas, one.nameOf(row.run), gutter - 26), 18, y);
+    const left = leftOf(row.group);
+    canvas.fillText(clip(canvas, one.nameOf(row.run), gutter - left - 8), left, y);
+    if (row.unfolded !== null) {
+      canvas.fillStyle = palette.muted;
+      chevron(canvas, left - 9, y, row.unfolded);
+    }
     return;
   }
   const { group, unfolded } = row;
   canvas.fillStyle = palette.muted;
-  chevron(canvas, 9, y, unfolded);
+  const left = leftOf(group);
+  chevron(canvas, left - 9, y, unfolded);
   const isNarrow = gutter < 200;
   const count = `×${group.runs.length.toLocaleString("en")}`;
   canvas.font = `600 12px ${palette.font}`;
   canvas.fillStyle = palette.text;
-  const name = clip(canvas, group.name, gutter - (isNarrow ? 24 : 90));
-  canvas.fillText(name, 18, y - 6);
+  const name = clip(canvas, group.name, gutter - left - (isNarrow ? 6 : 72));
+  canvas.fillText(name, left, y - 6);
   canvas.fillStyle = palette.muted;
-  if (!isNarrow) canvas.fillText(count, 24 + canvas.measureText(name).width, y - 6);
+  if (!isNarrow) canvas.fillText(count, left + 6 + canvas.measureText(name).width, y - 6);
   canvas.font = `450 11px ${palette.font}`;
   const bad = group.bad > 0 ? `${group.bad.toLocaleString("en")} failed` : "";
   canvas.fillStyle = palette.failed;
-  canvas.fillText(bad, 18, y + 8);
+  canvas.fillText(bad, left, y + 8);
   canvas.fillStyle = palette.muted;
   const indent = bad ? canvas.measureText(`${bad} `).width : 0;
   const more = isNarrow ? count : `p50 ${duration(group.median)}`;
-  canvas.fillText(`${bad ? "· " : ""}${more}`, 18 + indent, y + 8);
+  canvas.fillText(`${bad ? "· " : ""}${more}`, left + indent, y + 8);
+}
+
+const DEEPEST = 6;
+
+function leftOf(group: Group): number {
+  return 18 + 12 * Math.min(group.depth, DEEPEST);
 }
 
 function chevron(canvas: CanvasRenderingContext2D, x: number, y: number, open: boolean): void {

@@ -9,6 +9,12 @@ interface Gestures {
   readonly leave: () => void;
   readonly press: (x: number, y: number) => void;
   readonly fit: () => void;
+  /** The height of the ruler: what is dragged there is a stretch of time. */
+  readonly rulerBelow: number;
+  /** A stretch is being dragged, in pixels; none any more where the end is null. */
+  readonly brush: (from: number, to: number | null) => void;
+  /** A stretch was dragged. */
+  readonly pick: (from: number, to: number) => void;
 }
 
 const SLOP = 4; // pixels that a press may move
@@ -33,6 +39,7 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
     const element = canvas.current;
     if (!element) return;
     let held: { x: number; y: number; moved: boolean } | null = null;
+    let brushed: number | null = null;
 
     const wheel = (event: WheelEvent) => {
       const to = latest.current;
@@ -44,10 +51,15 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
       }
     };
     const down = (event: PointerEvent) => {
-      held = { x: event.offsetX, y: event.offsetY, moved: false };
+      if (event.offsetY < latest.current.rulerBelow) brushed = event.offsetX;
+      else held = { x: event.offsetX, y: event.offsetY, moved: false };
       element.setPointerCapture(event.pointerId);
     };
     const move = (event: PointerEvent) => {
+      if (brushed !== null) {
+        latest.current.brush(brushed, event.offsetX);
+        return;
+      }
       if (held === null) {
         latest.current.point(event.offsetX, event.offsetY);
         return;
@@ -59,6 +71,12 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
       held = { x: event.offsetX, y: event.offsetY, moved: true };
     };
     const up = (event: PointerEvent) => {
+      if (brushed !== null) {
+        if (Math.abs(event.offsetX - brushed) > SLOP) latest.current.pick(brushed, event.offsetX);
+        else latest.current.brush(brushed, null);
+        brushed = null;
+        return;
+      }
       if (held && !held.moved) latest.current.press(event.offsetX, event.offsetY);
       held = null;
     };

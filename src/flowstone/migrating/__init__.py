@@ -1,0 +1,1 @@
+"""Programs written for Prefect, rewritten for Flowstone."""

@@ -1,0 +1,107 @@
+"""What happens while a page is open: runs begin and end, the server is slow, fails, is killed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.site import Restartable, run_flows, running_flow
+
+sync_api: Any = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+def mark(page):
+    """Leave something in the page that a reload would wipe out."""
+    page.evaluate("window.wasHere = true")
+
+
+def is_marked(page):
+    return page.evaluate("window.wasHere === true")
+
+
+def test_a_run_that_begins_later_appears_and_ends_on_the_page(page, site, tmp_path):
+    page.goto(site.url + "/runs")
+    expect(page.get_by_role("link", name="quick-run", exact=True)).to_be_visible()
+    mark(page)
+    file = tmp_path / "go-on"
+    with running_flow(site.home, f"waiting:later:{file}") as process:
+        row = page.get_by_role("row").filter(has_text="waiting-later")
+        expect(row).to_contain_text("Running")
+        page.get_by_role("link", name="waiting-later").click()
+        expect(page.get_by_role("progressbar").first).to_be_visible()
+        file.touch()
+        expect(page.locator("header.run-head")).to_contain_text("Completed")
+        process.wait(30)
+    assert is_marked(page)
+
+
+def test_log_lines_of_a_live_run_are_followed(page, site, tmp_path):
+    file = tmp_path / "go-on"
+    with running_flow(site.home, f"waiting:logged:{file}"):
+        page.goto(site.url + "/runs")
+        page.get_by_role("link", name="waiting-logged").click()
+        page.get_by_role("link", name="Logs").click()
+        mark(page)
+        lines = page.get_by_role("log", name="Log lines").get_by_text("Still waiting")
+        expect(lines.nth(2)).to_be_attached()
+        file.touch()
+        expect(page.locator("header.run-head")).to_contain_text("Completed")
+    assert is_marked(page)
+
+
+def test_while_the_server_thinks_the_page_shows_that_it_loads(page, site):
+    page.route("**/api/**", lambda _: None)  # held until it is taken back
+    page.goto(site.place("/runs/{broken-run}"))
+    expect(page.get_by_role("status").filter(has_text="Loading").first).to_be_attached()
+    expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    page.unroute("**/api/**")
+    expect(page.get_by_role("heading", level=1)).to_have_text("broken-run")
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"), [("/", "Home"), ("/runs", "Runs"), ("/runs/{broken-run}", "broken-run")]
+)
+def test_where_the_server_fails_the_page_says_so_and_tries_again_when_told(
+    page, site, provoked, path, heading
+):
+    failure = {"status": 500, "content_type": "text/html", "body": "<h1>Internal error</h1>"}
+    page.route("**/api/**", lambda route: route.fulfill(**failure))
+    page.goto(site.place(path))
+    trouble = page.get_by_role("alert").first
+    expect(trouble).to_contain_text("The server answered 500.")
+    expect(page.get_by_text("Internal error")).to_have_count(0)
+    page.unroute("**/api/**")
+    trouble.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    provoked += ["500"]
+
+
+def test_a_page_outlives_a_server_that_is_killed_and_started_again(page, built, tmp_path, provoked):
+    home = tmp_path / "home"
+    home.mkdir()
+    server = Restartable(home)
+    server.start()
+    try:
+        page.goto(server.site.url + "/runs")
+        expect(page.get_by_text("flowstone run").first).to_be_visible()
+        mark(page)
+        run_flows(home, "quick:before")
+        expect(page.get_by_role("link", name="before", exact=True)).to_be_visible()
+        server.kill()
+        banner = page.get_by_text("The server does not answer")
+        expect(banner).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="before", exact=True)).to_be_visible()
+        run_flows(home, "quick:meanwhile")
+        server.start()
+        expect(banner).to_have_count(0, timeout=30_000)
+        expect(page.get_by_role("link", name="meanwhile", exact=True)).to_be_visible()
+        run_flows(home, "quick:after")
+        expect(page.get_by_role("link", name="after", exact=True)).to_be_visible()
+        assert is_marked(page)
+    finally:
+        server.kill()
+    provoked += ["ERR_"]
