@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.flows import EVIL
 from tests.browser.places import RUN_TABS
+from tests.browser.site import run_flows
 
 sync_api: Any = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -16,7 +17,6 @@ RUN = f"/runs/{{hostile {EVIL}}}"
 WITHOUT = ("graph", "subflows", "details")
 """Tabs that show no text of a run's own."""
 PLACES = {
-    "home": "/",
     "runs": "/runs",
     "task runs": "/runs?kind=task",
     "run": RUN,
@@ -30,6 +30,11 @@ PLACES = {
     "image": "/artifacts/{evil-image}",
     "variables": "/variables",
 }
+
+
+def test_markup_in_the_name_of_what_failed_is_shown_at_home(page, site):
+    run_flows(site.home, f"failing:{EVIL}")  # a new one: nobody looked at it yet
+    test_markup_is_shown_as_the_text_that_it_is(page, site, "/")
 
 
 @pytest.mark.parametrize("path", PLACES.values(), ids=PLACES)

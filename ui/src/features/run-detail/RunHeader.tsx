@@ -23,7 +23,7 @@ export function RunHeader({ run }: { run: FlowRun }) {
       </div>
       <dl className="facts">
         <Fact name="Flow">
-          <Link to="/runs" search={{ flow: run.flow }} className="link">
+          <Link to="/flows/$name" params={{ name: run.flow }} className="link">
             {run.flow}
           </Link>
         </Fact>
