@@ -4,6 +4,7 @@ import { STATE_TYPES, type StateType } from "~/model/states";
 import { ticks } from "~/model/ticks";
 import {
   beginOf,
+  classOf,
   endedBetween,
   endOf,
   layRows,
@@ -150,4 +151,15 @@ test("a flow run that was called has a row that unfolds", () => {
   const groups = groupRuns(runs, 2);
   expect(layRows(runs, groups, new Set(), 2)[0]).toMatchObject({ unfolded: false });
   expect(layRows(runs, groups, new Set(), 2, new Set([0]))[0]).toMatchObject({ unfolded: true });
+});
+
+test("what ended without having begun is not drawn as what still waits", () => {
+  const runs = columns(
+    ["load"],
+    [
+      [0, 0, 1, "PENDING"],
+      [0, 0, Number.NaN, "PENDING"],
+    ],
+  );
+  expect([classOf(runs, 0), classOf(runs, 1)]).toEqual(["other", "active"]);
 });

@@ -149,8 +149,10 @@ export function endOf(columns: RunColumns, run: number, now: number): number {
   return Number.isNaN(end) ? Math.max(now, beginOf(columns, run)) : end;
 }
 
+/** How a run is drawn: what ended without a begin (NotReady) is as good as cancelled. */
 export function classOf(columns: RunColumns, run: number): BarClass {
-  return CLASS_OF[STATE_TYPES[columns.state[run] as number] ?? "PENDING"];
+  const kind = CLASS_OF[STATE_TYPES[columns.state[run] as number] ?? "PENDING"];
+  return kind === "active" && !Number.isNaN(columns.end[run]) ? "other" : kind;
 }
 
 /** How many of the sorted times are below a bound. */

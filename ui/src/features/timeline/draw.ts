@@ -168,7 +168,12 @@ function drawBars(
     worst = end - done < 0.5 || kind === "bad" ? kind : "other";
     drawWait(canvas, one, run, done, y + tall / 2);
     canvas.fillStyle = palette.bars[kind];
-    bar(canvas, x, y, Math.max(end - x - (end - x > 3 ? 1 : 0), 1), tall);
+    const wide = Math.max(end - x - (end - x > 3 ? 1 : 0), 1);
+    if (kind !== "bad" && Number.isNaN(columns.start[run])) {
+      canvas.fillRect(x, y + tall / 2, wide, 1); // it waited, and never began
+    } else {
+      bar(canvas, x, y, wide, tall);
+    }
     if (run === marked) {
       canvas.strokeStyle = palette.text;
       canvas.lineWidth = 1.5;
