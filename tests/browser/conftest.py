@@ -91,12 +91,11 @@ def opened(browser, provoked) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def page(opened) -> Any:
-    """Give a page 1280 pixels wide."""
-    return opened()
+    """Give a page 1280 pixels wide, so high that all runs of these tests are in view.
 
-
-def _give_a_dot(route: Any) -> None:
-    route.fulfill(content_type="image/svg+xml", body=DOT)
+    Of a long list only those rows are there.
+    """
+    return opened(viewport={"width": 1280, "height": 3000})
 
 
 def _hear(said: Any, complaints: list[str]) -> None:

@@ -50,6 +50,7 @@ def test_a_name_narrows_the_list_and_what_fits_nothing_says_so(page, site):
 def test_task_runs_have_a_list_of_their_own(page, site):
     page.goto(site.url + "/runs")
     page.get_by_role("link", name="Task runs", exact=True).click()
+    page.get_by_role("searchbox", name="Name of a task run").fill("check-2")
     run_link(page, "check-2").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("check-2")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-import select
+import selectors
 import socket
 import threading
 from collections import Counter
@@ -51,17 +51,22 @@ class CuttingProxy:
             client,
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", self._target), 5) as server,
+            selectors.DefaultSelector() as both,
         ):
-            self._pass_on(client, server)
+            both.register(client, selectors.EVENT_READ)
+            both.register(server, selectors.EVENT_READ)
+            self._pass_on(client, server, both)
 
-    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+    def _pass_on(
+        self, client: socket.socket, server: socket.socket, both: selectors.BaseSelector
+    ) -> None:
         how = self._chance.choice(("none", "request", "answer", "answer"))
         bytes_left = self._chance.randrange(1, 40_000)
         answers_left = self._chance.randrange(1, 5)
         was_request = False
         while True:
-            ready, _, _ = select.select([client, server], [], [])
-            for one in ready:
+            for key, _ in both.select():
+                one = client if key.fileobj is client else server
                 data = one.recv(_PIECE)
                 if not data:
                     return
