@@ -104,7 +104,9 @@ class Terminal:
         os.killpg(self.process.pid, signal.SIGWINCH)
 
     def _take(self, seconds: float) -> bool | None:
-        if not select.select([self.master], [], [], seconds)[0]:
+        ready = select.poll()  # select() takes no descriptor above 1,023
+        ready.register(self.master, select.POLLIN)
+        if not ready.poll(seconds * 1000):
             return False
         try:
             data = os.read(self.master, 1 << 16)
