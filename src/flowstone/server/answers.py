@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+
+from flowstone.core.codes import digest
 
 _OF_A_BODY = {b"content-length", b"content-type"}
 
@@ -32,7 +32,7 @@ def tag_answers(app: ASGIApp) -> ASGIApp:
             if start is not None:
                 begun, start = start, None
                 if message["type"] == "http.response.body" and not message["more_body"]:
-                    tag = f'W/"{blake2b(message["body"], digest_size=12).hexdigest()}"'
+                    tag = f'W/"{digest(message["body"]).hex()}"'
                     MutableScopeHeaders(begun)["etag"] = tag
                     if tag in {one.strip() for one in known.split(",")} or known == "*":
                         begun["status"] = 304
