@@ -5,18 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from flowstone.settings import Settings
-from flowstone.wiring import PROCESS
 from tests.face.recorded import Recorded
+from tests.homes import recording_in
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """Record this test's runs in a home of its own."""
-    before = PROCESS.engine, PROCESS.log, PROCESS._settings
-    PROCESS.restart(Settings(home=str(tmp_path)))
-    yield tmp_path
-    PROCESS.engine, PROCESS.log, PROCESS._settings = before
+    with recording_in(tmp_path) as home:
+        yield home
 
 
 @pytest.fixture

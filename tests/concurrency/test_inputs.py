@@ -414,7 +414,7 @@ def test_a_dict_that_another_thread_fills_can_be_searched():
     thread = threading.Thread(target=fill)
     thread.start()
     try:
-        for _ in range(100):
+        for _ in range(20):
             assert find([filling, Completed(data=1)])
             resolve([filling, Completed(data=1)], lambda found: found.source.data)
     finally:

@@ -224,3 +224,20 @@ def test_of_many_stories_that_wait_shortly_none_is_forgotten(pools, most):
             shut.put(None)
     until(lambda: all_are_idle(pool))
     assert most is None or pool._threads <= most
+
+
+def test_bodies_that_wait_get_threads_beside_others_that_compute(pools, monkeypatch):
+    monkeypatch.setattr(time, "process_time", time.monotonic)  # others use a whole core
+    pool = pools()
+    inside, most = [], []
+
+    async def waits():
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.5)
+        inside.pop()
+        return Ok(None)
+
+    for job in [told(pool, waits()) for _ in range(300)]:
+        assert job.over.wait(20)
+    assert max(most) > 60  # twenty, where what others compute counts as the bodies' own

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowstone.drive.limits.local import LocalLimits, local_limits
-from flowstone.settings import Settings
-from flowstone.wiring import PROCESS
+from tests.homes import recording_in
 from tests.limits.elsewhere import Elsewhere
 
 
@@ -32,7 +31,5 @@ def elsewhere(directory: Path) -> Iterator[Elsewhere]:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """Record this test's runs in the home whose limits `limits` are."""
-    before = PROCESS.engine, PROCESS.log, PROCESS._settings
-    PROCESS.restart(Settings(home=str(tmp_path)))
-    yield tmp_path
-    PROCESS.engine, PROCESS.log, PROCESS._settings = before
+    with recording_in(tmp_path) as home:
+        yield home

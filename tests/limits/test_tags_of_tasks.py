@@ -11,18 +11,14 @@ import pytest
 from flowstone import flow, task
 from flowstone.annotations import quote
 from flowstone.exceptions import ConcurrencySlotAcquisitionError
-from flowstone.settings import Settings
 from flowstone.task_runners import ThreadPoolTaskRunner
 from flowstone.wiring import PROCESS
 from tests.face.recorded import Recorded
 
 
 @pytest.fixture
-def recorded(tmp_path):
-    before = PROCESS.engine, PROCESS.log, PROCESS._settings
-    PROCESS.restart(Settings(home=str(tmp_path)))
-    yield Recorded(tmp_path)
-    PROCESS.engine, PROCESS.log, PROCESS._settings = before
+def recorded(home):
+    return Recorded(home)
 
 
 class Gauge:

@@ -11,9 +11,10 @@ from threading import Barrier, Thread
 import pytest
 
 from flowstone import flow, task
-from flowstone.settings import Settings, temporary_settings
+from flowstone.settings import temporary_settings
 from flowstone.testing import flowstone_test_harness, recorded_runs
 from flowstone.wiring import PROCESS
+from tests.homes import recording_in
 
 
 @task
@@ -29,10 +30,8 @@ def doubles(n):
 @pytest.fixture(autouse=True)
 def outer_home(tmp_path):
     """A home around the harness under test, as a user's own would be."""
-    before = PROCESS.engine, PROCESS.log, PROCESS._settings
-    PROCESS.restart(Settings(home=str(tmp_path / "outer")))
-    yield tmp_path / "outer"
-    PROCESS.engine, PROCESS.log, PROCESS._settings = before
+    with recording_in(tmp_path / "outer") as home:
+        yield home
 
 
 def names():

@@ -29,6 +29,9 @@ async def apipeline():
     fails(return_state=True)
 """
 
+QUICK = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:faker")
+"""Plugins that say nothing here and take two seconds to load."""
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -41,7 +44,7 @@ def project(tmp_path):
             (tmp_path / name.replace("__", ".")).write_text(text)
         environ = {name: os.environ[name] for name in os.environ if not name.startswith("PYTEST")}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+            [sys.executable, "-m", "pytest", "-q", *QUICK, *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,

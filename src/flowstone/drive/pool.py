@@ -25,6 +25,7 @@ from flowstone.core.context import RunContext, current
 from flowstone.core.outcome import OUTCOMES, Err, Outcome
 from flowstone.core.stopping import Interrupted
 from flowstone.drive.blocking import BLOCKING
+from flowstone.drive.clocks import ThreadClocks
 from flowstone.drive.left_behind import SeatBout
 from flowstone.drive.seats import HERE
 from flowstone.drive.stories import Body, Call, Job, Pause, suspend
@@ -136,6 +137,7 @@ class Pool:
         self._lent = 0
         self._taken = 0
         self._lock = threading.Lock()
+        self._clocks = ThreadClocks()
         self._places = threading.Semaphore(most) if most is not None else None
         self._is_watched = False
 
@@ -203,6 +205,7 @@ class Pool:
     def _work(self) -> None:
         seat = HERE.seat
         seat.place = worker = _Worker(self)
+        self._clocks.join()
         while True:  # not `while seat.is_left`: CPython 3.11 never makes such a loop's code fast
             item = worker.next()
             self._taken += 1
@@ -222,6 +225,7 @@ class Pool:
         if not seat.is_left:
             with self._lock:
                 self._threads -= 1
+        self._clocks.leave()
 
     def _advance(self, item: Job | _Story, worker: _Worker) -> None:
         """Run a story, of a job that begins or its own, until it ends or waits."""
@@ -254,11 +258,15 @@ class Pool:
         thread.start()
 
     def _look_after(self) -> None:
-        """Add threads while the queue does not move: quickly where the processor has time."""
+        """Add threads while the queue does not move: quickly where the processor has time.
+
+        Also where others keep it busy: bodies that do not compute want threads all the same.
+        """
         rests = 0
         step = grown = 0
         taken = self._taken
-        moved = recorded = time.monotonic()
+        moved = recorded = looked = time.monotonic()
+        ours = 1.0
         while rests < _REST or self._items:
             began, used = time.monotonic(), time.process_time()
             time.sleep(_LOOK)
@@ -276,6 +284,10 @@ class Pool:
                 continue
             taken, grown = self._taken, 0
             share = (time.process_time() - used) / max(now - began, 1e-9)
+            if share >= _BUSY:  # others may be what keeps it so
+                if now - looked > _BUSY_LOOK:
+                    ours, looked = self._clocks.share(), now
+                share = ours
             if share < _BUSY:
                 step = max(1, 2 * step)
                 grown = self._grow(min(step, len(self._items)))

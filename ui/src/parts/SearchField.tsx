@@ -25,7 +25,10 @@ export function SearchField({
   }, [value]);
   useEffect(() => {
     if (text === told.current) return;
+    const page = window.location.pathname;
     const timer = window.setTimeout(() => {
+      // A link may have been followed meanwhile, whose page is still being loaded.
+      if (window.location.pathname !== page) return;
       told.current = text;
       latest.current(text);
     }, PAUSE_MS);
