@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from flowstone.server.audit import Audit
+from flowstone.server.desks.home import HomeDesk
 from flowstone.server.services import Collector, Service, Services
 from flowstone.server.watching import Watch
 from flowstone.store.database import logs_path
@@ -82,6 +83,17 @@ def test_a_service_that_missed_its_deadline_makes_the_server_not_ready_and_is_na
         assert answer.json()["late"] == ["collect"]
         assert answer.json()["database"] == "ok"
         assert 'flowstone_service_late{service="collect"} 1' in client.get("/metrics").text
+        held.set()
+
+
+def test_limits_that_are_not_looked_after_make_the_server_not_ready(database, monkeypatch):
+    held = threading.Event()
+    monkeypatch.setattr(HomeDesk, "tend", lambda _self: held.wait())
+    monkeypatch.setattr("flowstone.server.desks.open._LATE", 0.0)
+    with served(database) as client:
+        assert client.get("/api/ready").json()["late"] == []
+        assert client.get("/api/limits").status_code == 200  # from now on there is a desk
+        assert client.get("/api/ready").json()["late"] == ["limits"]
         held.set()
 
 

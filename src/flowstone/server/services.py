@@ -125,6 +125,12 @@ class Services:
         for loop in self._loops:
             loop.thread.start()
 
+    def add(self, service: Service) -> None:
+        """Do one thing more from now on."""
+        loop = Loop(service, self._stop)
+        self._loops.append(loop)
+        loop.thread.start()
+
     def stop(self) -> None:
         """End them; one that does not end within a second is left behind."""
         self._stop.set()

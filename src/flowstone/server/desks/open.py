@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
-import weakref
 
 from litestar.datastructures import State
 
@@ -14,24 +11,23 @@ from flowstone.drive.limits.local import local_limits
 from flowstone.server.desks.desk import Desk
 from flowstone.server.desks.home import HomeDesk
 from flowstone.server.desks.shared import SharedDesk
+from flowstone.server.services import Service, Services
 from flowstone.store.databases import Database, EmbeddedDatabase
-from flowstone.store.errors import StoreError
 
-_LOGGER = logging.getLogger("flowstone.server")
 _LOCK = threading.Lock()
 _EACH = 0.25
 """Seconds between two looks for what is over."""
+_LATE = 10.0
+"""Seconds without such a look after which the server is not ready."""
 
 
-def desk_of(state: State, database: Database) -> Desk:
+def desk_of(state: State, database: Database, services: Services) -> Desk:
     """Return the desk of a server, which its state holds."""
     with _LOCK:
         desk: Desk | None = state.get("limit_desk")
         if desk is None:
             state["limit_desk"] = desk = _made(database)
-            threading.Thread(
-                target=_tend, args=(weakref.ref(desk),), name="flowstone-limit-desk", daemon=True
-            ).start()
+            services.add(Service(name="limits", work=desk.tend, period=_EACH, deadline=_LATE))
         return desk
 
 
@@ -48,22 +44,3 @@ def _made(database: Database) -> Desk:
     if isinstance(database, EmbeddedDatabase):
         return HomeDesk(local_limits(os.path.join(database.home, "limits")))
     return SharedDesk(database)
-
-
-def _tend(desk_ref: weakref.ref[Desk]) -> None:
-    has_failed = False
-    while (desk := desk_ref()) is not None:
-        try:
-            desk.tend()
-        except StoreError as error:
-            if not has_failed:
-                _LOGGER.warning("Limits cannot be looked after for now: %s", error)
-            has_failed = True
-        except Exception:
-            if not has_failed:
-                _LOGGER.exception("Limits could not be looked after; it is tried again.")
-            has_failed = True
-        else:
-            has_failed = False
-        del desk
-        time.sleep(_EACH)

@@ -30,6 +30,7 @@ from flowstone.server.cursors import cursor_of, place_of
 from flowstone.server.desks.desk import Desk
 from flowstone.server.desks.open import desk_of
 from flowstone.server.errors import ApiError
+from flowstone.server.services import Services
 from flowstone.server.wire.limits import (
     LimitChange,
     LimitDetails,
@@ -48,9 +49,11 @@ _OF_MACHINES = {"is_audited": False}
 """What processes ask all the time is no news."""
 
 
-def limit_desk(state: State, database: NamedDependency[Database]) -> Desk:
+def limit_desk(
+    state: State, database: NamedDependency[Database], services: NamedDependency[Services]
+) -> Desk:
     """Return the desk of this server: one for as long as it runs."""
-    return desk_of(state, database)
+    return desk_of(state, database, services)
 
 
 @get("/limits", sync_to_thread=True, tags=["limits"])
