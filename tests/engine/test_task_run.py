@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flowstone.core.context import current
+from flowstone.core.facts import TaskRunCarried
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.policy import Policy
 from flowstone.core.runs import TaskRun
@@ -152,6 +153,22 @@ def test_what_is_no_exception_crashes_the_run_and_goes_on(interrupt, message):
     assert told.states == ["Running", "Crashed"]
     assert told.notebook.facts[-1].message == message
     assert not told.notebook.open
+
+
+def test_an_interrupt_before_the_first_record_leaves_all_that_is_known_of_the_run():
+    told = Told(Ok(1))
+
+    def opened(run, fact):
+        told.notebook.open.add(run.key)
+        raise KeyboardInterrupt
+
+    told.notebook.opened = opened
+    with pytest.raises(KeyboardInterrupt):
+        told.outcome()
+    carried, crashed = told.notebook.facts
+    assert isinstance(carried, TaskRunCarried)
+    assert carried.created.run == crashed.run == told.run.key
+    assert (carried.sequence, crashed.sequence) == (1, 2)
 
 
 def test_an_interrupt_while_waiting_to_retry_is_a_crash():

@@ -48,7 +48,7 @@ def test_the_page_numbers_the_state_types():
 
 
 def test_the_pages_example_is_a_frame():
-    example = re.search(r"```\n(.*?)```", PAGE, re.DOTALL)[1]
+    example = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)[1]
     written = bytes.fromhex("".join(line[:13].split("  ")[0] for line in example.splitlines()))
     assert written == frame(b"\x92\x0d\x01", seed_of(b"\x01" * 16))
     assert PAGE.startswith(f"# The log format\n\nVersion {FORMAT}.")

@@ -222,14 +222,15 @@ class TaskRun(Run):
         """
         self.flow_run_key, self.parent_key = flow_run, parent
         self._created = self._at = now
+        # Before the run exists: Ctrl-C may come behind any call.
+        self._fact = fact = TaskRunCreated(
+            self.key, task, now, running, flow_run, parent, self.name, self.tags
+        )
         if running:
             self.sequence, self.state_number, self.run_count = 1, RUNNING, 1
             self._started = now
         else:
             self.sequence, self.state_number = 0, PENDING
-        self._fact = fact = TaskRunCreated(
-            self.key, task, now, running, flow_run, parent, self.name, self.tags
-        )
         return fact
 
     def start(self, now: int) -> TaskRunChanged:
@@ -304,14 +305,14 @@ class FlowRun(Run):
         self.key, self.name, self.tags = key, name, tags
         self.parent_flow_run_key, self.parent_key = parent_flow_run, parent
         self._created = self._at = now
+        self._fact = fact = FlowRunCreated(
+            key, flow, now, running, parent_flow_run, parent, name, tags, parameters
+        )
         if running:
             self.sequence, self.state_number, self.run_count = 1, RUNNING, 1
             self._started = now
         else:
             self.sequence, self.state_number = 0, PENDING
-        self._fact = fact = FlowRunCreated(
-            key, flow, now, running, parent_flow_run, parent, name, tags, parameters
-        )
         return fact
 
     def complete(self, now: int) -> TaskRunChanged | FlowRunChanged:

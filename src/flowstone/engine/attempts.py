@@ -154,7 +154,14 @@ def stopped(context: RunContext, outcome: Outcome) -> tuple[Err, State]:
     return Err(error, place), State("FAILED", "TimedOut", message, error)
 
 
-async def crash(context: RunContext, error: BaseException, ops: Ops, env: Env) -> Outcome | None:
+async def crash(
+    context: RunContext,
+    error: BaseException,
+    ops: Ops,
+    env: Env,
+    *,
+    is_begun: bool,
+) -> Outcome | None:
     """End a run that something other than its own error interrupts.
 
     Returns what its caller gets where that is not the interruption itself: the run was cancelled.
@@ -169,6 +176,8 @@ async def crash(context: RunContext, error: BaseException, ops: Ops, env: Env) -
         context.transaction.leave()
     if run.sequence < 0 or run.is_over:
         return None
+    if not is_begun:  # Ctrl-C may have come just before its first record was written
+        env.log.append(run.carried())
     outcome = Err(error)
     if _is_stop(error) and stopper_of(context) is not None:
         message = why_stopped(context)

@@ -51,6 +51,7 @@ async def flow_run(
     # While a generator is suspended, the code that the signal meets is not the run's.
     listens = outer is None and not spec.isgenerator
     stop_listening = env.watch.listen(context) if listens else None
+    is_begun = False
     try:
         run.key, run.name = env.new_id(env.now()), two_words(int(env.draw() * (1 << 32)))
         run.parameters = spec.binding.bind(args, kwargs)
@@ -59,6 +60,7 @@ async def flow_run(
         context.inputs = known = known_inputs(around, spec.binding, args, kwargs, wait_for)
         ready = await _prepare(context, args, kwargs, wait_for, ops, env)
         _begin(context, env, ready, known)
+        is_begun = True
         if isinstance(ready, Err):
             return await end_unready(context, ready, ops, env)
         if context.keeping is not None and await context.keeping.look_back(ops):
@@ -70,7 +72,7 @@ async def flow_run(
             if context.children and not isinstance(error, GeneratorExit):
                 await stop_children(context, ops, env)
         finally:  # a second interrupt does not wait
-            outcome = await crash(context, error, ops, env)
+            outcome = await crash(context, error, ops, env, is_begun=is_begun)
         if outcome is not None:
             return outcome
         raise

@@ -51,13 +51,12 @@ async def task_run(  # noqa: C901, PLR0912  the whole life, in the order in whic
     """
     outer = get_current()
     flow = outer.flow if outer is not None else None
-    prints = spec.log_prints
+    prints, keeps = spec.log_prints, spec.persists
     prints = (env if flow is None else flow).log_prints if prints is None else prints
-    keeps = spec.persists
     keeps = (env if flow is None else flow).tasks_persist if keeps is None else keeps
     run.handle = context = RunContext(run, spec, outer, flow, prints)
     set_current(context)
-    known = NO_INPUTS
+    known, is_begun = NO_INPUTS, False
     try:
         now = env.now()
         if not run.key:
@@ -79,6 +78,7 @@ async def task_run(  # noqa: C901, PLR0912  the whole life, in the order in whic
             env.log.opened(run, create(run, spec, outer, flow, env, now, running=True))
         else:
             env.log.append(run.start(env.now()))
+        is_begun = True
         if known:
             env.log.append(inputs_found(run.key, known))
         context.call = args, kwargs
@@ -87,7 +87,7 @@ async def task_run(  # noqa: C901, PLR0912  the whole life, in the order in whic
             flow.origins.add(outcome, run, spec.name)
         return outcome  # noqa: TRY300  it reads better in its place
     except BaseException as error:
-        if (ended := await crash(context, error, ops, env)) is not None:
+        if (ended := await crash(context, error, ops, env, is_begun=is_begun)) is not None:
             return ended
         raise
     finally:

@@ -293,7 +293,12 @@ class TaskFuture(Upstream, Generic[V_co]):
         spec, _, _, _, _, env, context, inputs = call
         run, outer = self.run, context.get(current)
         run.handle = self
-        env.log.opened(run, create(run, spec, outer, self.flow, env, env.now(), running=False))
+        try:
+            env.log.opened(run, create(run, spec, outer, self.flow, env, env.now(), running=False))
+        except BaseException:  # Ctrl-C: perhaps just before the record was written
+            if run.sequence >= 0:
+                env.log.append(run.carried())
+            raise
         if inputs:
             env.log.append(inputs_found(run.key, inputs))
 
