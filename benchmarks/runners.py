@@ -1,16 +1,18 @@
 """Tasks in worker processes, on Dask and on Ray beside the bare engines, which record nothing.
 
     python benchmarks/runners.py
-    python benchmarks/runners.py --rounds 7 --only dask
+    python benchmarks/runners.py --rounds 7 --only dask --without-prefect
 
 Each row is measured in turns, ours and the other, in one process; medians and their ratio. 1 where
 a ratio is over its budget. Two workers each; the ratio of two workers to one needs two processors
-that have nothing else to do.
+that have nothing else to do. Prefect's runners are measured beside, with its server, in the
+environment of its own that `overhead.py` makes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import statistics
@@ -20,9 +22,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from flowstone import flow, task
@@ -33,8 +36,15 @@ from flowstone.task_runners import (
     TaskRunner,
 )
 
+from prefect_side import PrefectServer, make_environment
+
+HERE = Path(__file__).parent
+VENV = HERE.parent / "build" / "prefect-venv"
 WORKERS = 2
 LARGE = 8 << 20
+COMPUTED = 200
+FASTER = 1.9
+"""How much faster two workers are to compute than one."""
 
 
 def nothing(value: Any) -> Any:
@@ -66,11 +76,13 @@ class Row(NamedTuple):
     calls_far: int
     is_counted: bool = True
     in_turn: bool = False
+    peer: str = ""
+    """What Prefect's figure is called, where it has one."""
 
 
 ROWS = (
-    Row("no-op, all submitted at once", nothing, 2000, 500),
-    Row("no-op, submit and result in turn", nothing, 500, 100, in_turn=True),
+    Row("no-op, all submitted at once", nothing, 2000, 500, peer="at once"),
+    Row("no-op, submit and result in turn", nothing, 500, 100, in_turn=True, peer="in turn"),
     Row("10 ms of sleep", nap, 100, 100),
     Row("8 MiB there and back", turn, 10, 5, is_counted=False, in_turn=True),
 )
@@ -119,17 +131,17 @@ def bare(row: Row, submit: Callable[..., Any]) -> float:
 
 
 @contextmanager
-def processes() -> Iterator[Sides]:
+def processes(workers: int) -> Iterator[Sides]:
     """Give our process pool and the standard library's."""
-    with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as executor:
-        yield Sides(ProcessPoolTaskRunner(max_workers=WORKERS), executor.submit)
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
+        yield Sides(ProcessPoolTaskRunner(max_workers=workers), executor.submit)
 
 
 @contextmanager
-def dask() -> Iterator[Sides]:
+def dask(workers: int) -> Iterator[Sides]:
     """Give ours and bare Dask, on one cluster."""
     distributed: Any = import_module("distributed")
-    options = {"n_workers": WORKERS, "threads_per_worker": 1, "dashboard_address": ":0"}
+    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
         yield Sides(DaskTaskRunner(cluster=cluster), partial(client.submit, pure=False))
 
@@ -145,41 +157,29 @@ class RayResult(NamedTuple):
 
 
 @contextmanager
-def ray() -> Iterator[Sides]:
+def ray(workers: int) -> Iterator[Sides]:
     """Give ours and bare Ray, on one cluster."""
     engine: Any = import_module("ray")
-    engine.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False)
-    remote = {row.fn: engine.remote(row.fn) for row in ROWS}
+    engine.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+    remote = {fn: engine.remote(fn) for fn in TASKS}
     try:
         yield Sides(RayTaskRunner(), lambda fn, value: RayResult(remote[fn].remote(value)))
     finally:
         engine.shutdown()
 
 
-ENGINES = {"processes": processes, "dask": dask, "ray": ray}
+ENGINES: dict[str, Callable[[int], AbstractContextManager[Sides]]] = {
+    "processes": processes,
+    "dask": dask,
+    "ray": ray,
+}
 
 
-def bare_computing(workers: int) -> float:
-    """Return the seconds of the same as `computing` in the standard library's pool."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as executor:
-        list(executor.map(compute, range(4 * workers)))
-        began = time.perf_counter()
-        list(executor.map(compute, range(100)))
-        return time.perf_counter() - began
-
-
-def computing(workers: int) -> float:
-    """Return the seconds of a map over what computes, its workers warm."""
-
-    @flow(task_runner=ProcessPoolTaskRunner(max_workers=workers))
-    def measures() -> float:
-        computes = TASKS[compute]
-        computes.map(range(4 * workers)).result()
-        began = time.perf_counter()
-        computes.map(range(100)).result()
-        return time.perf_counter() - began
-
-    return measures()
+def computing(name: str, workers: int) -> tuple[float, float]:
+    """Return the seconds of a call that computes, ours and the bare engine's."""
+    row = Row("computing", compute, COMPUTED, COMPUTED)
+    with ENGINES[name](workers) as sides:
+        return ours(row, sides.runner), bare(row, partial(sides.submit, compute))
 
 
 def first_result() -> float:
@@ -194,32 +194,68 @@ def first_result() -> float:
     return measures()
 
 
-def compare(name: str, rounds: range) -> bool:
-    """Print the rows of one engine; return whether one is over its budget."""
-    over = False
-    print(f"{name:<36}{'ours':>10}{'bare':>12}{'ratio':>8}")
-    with ENGINES[name]() as sides:
+def compare(name: str, rounds: range, peer: dict[str, float]) -> list[dict[str, Any]]:
+    """Print the rows of one engine, and return them in microseconds, with what each may be."""
+    rows = []
+    print(f"{name:<36}{'ours':>10}{'bare':>12}{'ratio':>8}{'Prefect':>14}{'ours':>8}")
+    with ENGINES[name](WORKERS) as sides:
         for row in ROWS:
             one = row if name == "processes" else row._replace(calls=row.calls_far)
             submit = partial(sides.submit, row.fn)
             pairs = [(ours(one, sides.runner.duplicate()), bare(one, submit)) for _ in rounds]
             mine, theirs = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
             ratio = mine / theirs
-            over = over or (row.is_counted and ratio > BUDGETS[name])
-            budget = f"  (at most {BUDGETS[name]})" if row.is_counted else ""
-            print(f"{row.title:<36}{mine:>7,.0f} µs{theirs:>9,.0f} µs{ratio:>8.2f}{budget}")
-    return over
+            most = BUDGETS[name] if row.is_counted else None
+            found = {"engine": name, "title": row.title, "ours": mine, "bare": theirs}
+            rows.append(found | {"prefect": peer.get(row.peer, 0.0) * 1e6, "budget": most})
+            print(f"{row.title:<36}{mine:>7,.0f} µs{theirs:>9,.0f} µs{ratio:>8.2f}", end="")
+            if row.peer in peer:
+                its = peer[row.peer] * 1e6
+                print(f"{its:>11,.0f} µs{f'1/{its / mine:.0f}':>8}", end="")
+            print(f"  (at most {most})" if most else "", flush=True)
+    return rows
 
 
-def scale(rounds: range) -> None:
-    """Print how much faster two workers are than one, and what the first result takes."""
+def scale(name: str, rounds: range) -> dict[str, Any]:
+    """Print how much faster two workers compute than one, and return it."""
+    pairs = [(computing(name, 1), computing(name, WORKERS)) for _ in rounds]
+    mine = statistics.median(one[0] / two[0] for one, two in pairs)
+    theirs = statistics.median(one[1] / two[1] for one, two in pairs)
+    title = f"computing, {WORKERS} workers to 1"
+    print(f"{title:<36}{mine:>10.2f}{theirs:>12.2f}{'':>8}  (at least {FASTER})", flush=True)
+    return {"engine": name, "faster": mine, "bare_faster": theirs, "least": FASTER}
+
+
+def print_first() -> None:
+    """Print what the first result of a process pool takes."""
     cold = first_result()
-    pairs = [(computing(1) / computing(2), bare_computing(1) / bare_computing(2)) for _ in rounds]
-    mine, theirs = map(statistics.median, zip(*pairs, strict=True))
-    print(f"{'computing, two workers to one':<36}{mine:>10.2f}{theirs:>12.2f}  (at least 1.9)")
     print(
         f"first result: {cold * 1e3:.0f} ms with a new worker, {first_result() * 1e3:.1f} ms warm"
     )
+
+
+def prefect_with_runners() -> Path:
+    """Return the Python of Prefect's environment, with its runners for Dask and Ray in it."""
+    python = make_environment(VENV)
+    check = subprocess.run([python, "-c", "import prefect_dask, prefect_ray"], check=False)
+    if check.returncode:
+        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, "prefect-dask", "prefect-ray"], check=True)
+    return python
+
+
+def measure_prefect(server: PrefectServer, name: str, rounds: range) -> dict[str, float]:
+    """Return the seconds of one of Prefect's calls, by what the figure is called."""
+    script = str(HERE / "runners_prefect.py")
+    program = [str(server.python), script, name, str(len(rounds))]
+    environ = server.environ | {"PREFECT_LOGGING_LEVEL": "CRITICAL", "RAY_AUTH_MODE": "disabled"}
+    ended = subprocess.run(program, env=environ, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        said = ended.stderr[-1000:]
+        print(f"Prefect's runner for {name} ended with {ended.returncode}: {said}")
+        return {}
+    figures: dict[str, float] = json.loads(ended.stdout.splitlines()[-1])
+    return figures
 
 
 def main() -> int:
@@ -227,12 +263,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=ENGINES, action="append")
+    parser.add_argument("--without-prefect", action="store_true")
+    parser.add_argument("--without-computing", action="store_true")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     arguments = parser.parse_args()
     rounds, names = range(arguments.rounds), arguments.only or list(ENGINES)
+    peers: dict[str, dict[str, float]] = {}
+    if not arguments.without_prefect:
+        with ExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            server = stack.enter_context(PrefectServer(prefect_with_runners(), home / "prefect"))
+            peers = {name: measure_prefect(server, name, rounds) for name in names}
+    rows = [row for name in names for row in compare(name, rounds, peers.get(name, {}))]
+    scales = [] if arguments.without_computing else [scale(name, rounds) for name in names]
     if "processes" in names:
-        scale(rounds)
-    over = [compare(name, rounds) for name in names]
-    return int(any(over))
+        print_first()
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"rows": rows, "scales": scales}, indent=2) + "\n")
+    over = [row for row in rows if row["budget"] and row["ours"] > row["budget"] * row["bare"]]
+    return int(bool(over) or any(one["faster"] < one["least"] for one in scales))
 
 
 if __name__ == "__main__":
@@ -241,5 +290,6 @@ if __name__ == "__main__":
     # The settings are read when a task is declared, so they must be there before this file runs.
     with tempfile.TemporaryDirectory() as home:
         environ = {**os.environ, "FLOWSTONE_HOME": home, "FLOWSTONE_LOGGING_LEVEL": "ERROR"}
+        environ |= {"RAY_AUTH_MODE": "disabled"}
         ended = subprocess.run([sys.executable, *sys.argv], env=environ, check=False)
     sys.exit(ended.returncode)

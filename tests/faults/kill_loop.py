@@ -13,6 +13,7 @@ kills were not worth much (too few hit while tasks ran, too few calls seen).
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -201,6 +202,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="to see the same moments again")
     parser.add_argument("--longest", type=float, default=1.5, help="seconds of tasks before a kill")
     parser.add_argument("--least-seen", type=int, help="calls that must be seen (500 a kill)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the tally there too")
     options = parser.parse_args()
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     least_seen = 500 * options.kills if options.least_seen is None else options.least_seen
@@ -228,6 +230,9 @@ def main() -> int:
     print(f"violations {len(tally.violations)}")
     for violation in tally.violations[:50]:
         print(f"  {violation}")
+    if options.json:
+        found = {"kills": tally.kills, "seen": tally.seen, "violations": len(tally.violations)}
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
     if tally.hits < 0.9 * tally.kills or tally.seen < least_seen:
         print(f"too little was hit: at least {0.9 * tally.kills:.0f} hits, {least_seen:,} calls")
         return 1

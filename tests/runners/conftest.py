@@ -65,6 +65,8 @@ def begin_dask():
 
 
 def begin_ray():
+    # Else Ray keeps back what it says of workers that a test killed, and says it after the tests.
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     # Ray would write a token into the user's home.
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")

@@ -238,9 +238,10 @@ def test_a_cancelled_run_that_has_not_begun_never_does(home, runner, tmp_path):
         gates = [bodies.sleeps.submit(0.5) for _ in range(2)]
         future = bodies.writes.submit(str(path), wait_for=gates)
         assert future.cancel()
-        return future.state.name
+        future.wait()
+        return future.state.name, [gate.is_done for gate in gates]
 
-    assert within(runner, body) == "Cancelled"
+    assert within(runner, body) == ("Cancelled", [False, False])
     assert not path.exists()
 
 

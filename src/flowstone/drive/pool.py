@@ -227,7 +227,7 @@ class Pool:
                 self._threads -= 1
         self._clocks.leave()
 
-    def _advance(self, item: Job | _Story, worker: _Worker) -> None:
+    def _advance(self, item: Job | _Story, worker: _Worker | None) -> None:
         """Run a story, of a job that begins or its own, until it ends or waits."""
         if isinstance(item, _Story):
             job, story = item.job, item

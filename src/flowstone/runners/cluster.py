@@ -32,7 +32,7 @@ from flowstone.core.upstream import Waitable
 from flowstone.drive.pool import Pool
 from flowstone.drive.run_logger import log_for
 from flowstone.drive.stories import Pause, Suspending
-from flowstone.engine.inputs import Inputs, known_inputs, merged
+from flowstone.engine.inputs import Inputs, known_inputs, may_hold_inputs, merged
 from flowstone.engine.ops import Env
 from flowstone.exceptions import CrashedRun, WorkerDied
 from flowstone.results.buffers import Buffer
@@ -150,6 +150,12 @@ class _Stories(Pool):
     """Threads that tell stories: one as long as they get on, because all that takes time in them
     is to talk to the cluster, and threads that do so at once hold each other up."""
 
+    def begin(self, future: HoldingFuture[Any]) -> None:
+        """Tell a story on this thread as far as it gets. Raises what interrupts the thread."""
+        self._advance(future, None)
+        if future.is_done:
+            future.raise_interrupt()
+
     def put(self, item: Any) -> None:
         """Let a thread take it; a new one only where there is none."""
         if self._idle or self._threads:
@@ -207,14 +213,23 @@ class Cluster:
             inputs = merged(inputs, known)
         own, around = self._env_with_places(env), copy_context()
         ops = _Away(self, self._settings())
+        needs_values = _needs_values(spec, flow, env)
+        has_inputs = bool(inputs) or wait_for is not None or may_hold_inputs(args, kwargs)
+        is_ready = not (needs_values or has_inputs)
         # Not None: a run without inputs asks for its place too.
-        call = (spec, args, kwargs, () if wait_for is None else wait_for, ops, own, around, inputs)
-        future: HoldingFuture[Any] = HoldingFuture(call, flow, self)
-        around.run(taker.set, None if _needs_values(spec, flow, env) else (self, future.run))
+        asks = None if is_ready else () if wait_for is None else wait_for
+        future: HoldingFuture[Any] = HoldingFuture(
+            (spec, args, kwargs, asks, ops, own, around, inputs), flow, self
+        )
+        around.run(taker.set, None if needs_values else (self, future.run))
         if inputs:
             future.record()
         future.when_done(ops.leave)
-        self._begin(future, ops)
+        if is_ready and not future.run.tags and self.places is not None:
+            place = self.places.place(is_timed=spec.timeout is not None)
+            self._begin_in_place(future, ops, place)
+        else:
+            self._begin(future, ops)
         return future
 
     def close(self) -> None:
@@ -230,6 +245,20 @@ class Cluster:
                 self._known.clear()
             self._known[id(thing)] = found = thing, b"".join(pack())
         return found[1]
+
+    def _begin_in_place(self, future: HoldingFuture[Any], ops: _Away, place: Place) -> None:
+        """Let a story begin that waits for nothing but its place."""
+        import asyncio
+
+        ops.place = place
+        if not place.is_done:
+            future.queued = place.waiting_for()
+            future.record()
+            place.when_done(lambda _place: self._stories.put(future))
+        elif asyncio._get_running_loop() is None:  # noqa: SLF001  documented for such use
+            self._stories.begin(future)  # here: the way to another thread takes as long
+        else:
+            self._stories.put(future)
 
     def _begin(self, future: HoldingFuture[Any], ops: _Away) -> None:
         """Let a story begin, or wait outside while many have begun that have no place yet."""
@@ -277,6 +306,7 @@ class _Away(Suspending):
     def __init__(self, cluster: Cluster, settings: Any) -> None:
         self._cluster, self._settings = cluster, settings
         self.has_begun = self.has_left = False
+        self.place: Place | None = None
         self._lock = Lock()
 
     def leave(self, _run: Any = None) -> None:
@@ -285,6 +315,8 @@ class _Away(Suspending):
             if self.has_left:
                 return
             self.has_left = True
+        if self.place is not None:
+            self.place.release()
         if self.has_begun:
             self._cluster.next()
 
@@ -300,6 +332,8 @@ class _Away(Suspending):
         self, context: RunContext, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Coroutine[Any, Any, Outcome]:
         """Run the body on the cluster, once more where its worker dies and the task wants it."""
+        if self.place is not None:
+            context.slots, self.place = self.place, None
         self.leave()
         return self._run(context, args, kwargs)
 

@@ -15,9 +15,9 @@ from typing import Any, Literal, overload
 
 from flowstone.core.context import FlowContext, get_current
 from flowstone.core.final import state_after
-from flowstone.core.outcome import Ok, Outcome
+from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.runs import TaskRun
-from flowstone.core.states import State
+from flowstone.core.states import PENDING, State
 from flowstone.core.value import V_co
 from flowstone.results.buffers import Buffer
 from flowstone.runners.pickles import unpacked
@@ -99,13 +99,14 @@ def taken(number: int) -> Any:
 class HoldingFuture(TaskFuture[V_co]):
     """The future of a run whose result may lie on a cluster."""
 
-    __slots__ = ("_around", "_home", "cluster")
+    __slots__ = ("_around", "_home", "cluster", "queued")
 
     def __init__(self, call: Call, flow: FlowContext | None, cluster: Any) -> None:
         super().__init__(call, flow)
         self.cluster = cluster
         self._around = weakref.ref(flow) if flow is not None else None
         self._home: Ok | None = None
+        self.queued = ""  # what it waits for before its story begins
 
     @property
     def outcome(self) -> Outcome | None:
@@ -141,6 +142,18 @@ class HoldingFuture(TaskFuture[V_co]):
         outcome = self._at_home()
         assert outcome is not None
         return state_after(self.run, outcome)
+
+    def raise_interrupt(self) -> None:
+        """Raise what ended the run where that is no failure, but meant for a thread."""
+        outcome = self._outcome
+        if isinstance(outcome, Err) and not isinstance(outcome.error, Exception):
+            raise outcome.error
+
+    def _create(self, call: Call) -> None:
+        super()._create(call)
+        if self.queued:
+            env, message = call[5], f"Queued: {self.queued}"
+            env.log.append(self.run.enter(PENDING, env.now(), None, message))
 
     def _at_home(self) -> Outcome | None:
         outcome = self._outcome

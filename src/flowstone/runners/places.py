@@ -60,11 +60,16 @@ class Places:
         context = get_current()
         timed = context is not None and context.spec.timeout is not None
         slots = self._limits.holding(tags, label) if tags else None
-        place = Place(self, slots, is_timed=timed, is_exempt=self._is_exempt())
         if slots is None:
-            place.ask()
-        else:
-            slots.when_done(lambda _slots: place.ask())
+            return self.place(is_timed=timed)
+        place = Place(self, slots, is_timed=timed, is_exempt=self._is_exempt())
+        slots.when_done(lambda _slots: place.ask())
+        return place
+
+    def place(self, *, is_timed: bool) -> Place:
+        """Ask for a place alone."""
+        place = Place(self, None, is_timed=is_timed, is_exempt=self._is_exempt())
+        place.ask()
         return place
 
     def resize(self, count: int) -> None:

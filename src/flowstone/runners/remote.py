@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextvars import ContextVar
 from copy import copy
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -218,10 +219,17 @@ def flow_there(sent: FlowSent) -> FlowContext:
     run.parameters = {name: unpacked(blob) for name, blob in sent.parameters.items()}
     spec: Any = DeclaredThere("Flow", sent.definition)
     if sent.keeping is not None:
-        spec.keeping = unpacked(sent.keeping)
+        spec.keeping = _keeping(sent.keeping)
     context = FlowContext(run, spec, None, log_prints=sent.log_prints)
     context.persists, context.tasks_persist = sent.persists, sent.tasks_persist
     return context
+
+
+@lru_cache(maxsize=64)
+def _keeping(blob: bytes) -> Keeping:
+    """Return what says how results are kept; the same one for all bodies of a flow run."""
+    keeping: Keeping = unpacked(blob)
+    return keeping
 
 
 def task_there(
@@ -342,6 +350,7 @@ def perform(
         error, place = raised, raised.__traceback__ and raised.__traceback__.tb_next
     finally:
         context.is_sealed = True
+        context.run.handle = None  # else what the body was called with lives on in a circle
     if isinstance(error, Interrupted):
         return INTERRUPTED, packed_error(RuntimeError(), place)
     return RAISED, packed_error(error, place)
