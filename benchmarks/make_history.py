@@ -280,6 +280,7 @@ def main() -> int:
             with database.transaction() as connection:
                 connection.execute("PRAGMA optimize")
         else:
+            database.tend()
             maintenance.vacuum(database)
         check(database)
         found = maintenance.status(database)

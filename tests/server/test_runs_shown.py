@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
+
 import pytest
 
-from tests.server.serving import code_of
+from flowstone.core.states import RUNNING, SCHEDULED
+from flowstone.store.databases import EmbeddedDatabase
+from tests.server.serving import code_of, served
+from tests.server.stories import Story
 
 NOBODY = "0199a3c2-6f31-7c1a-9d2e-5b0f4a7c8e11"
 
@@ -74,6 +81,18 @@ def test_who_has_an_answer_gets_it_once(client, story, path):
     assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
+def test_the_tag_of_a_compressed_answer_is_the_same_a_second_later(client, monkeypatch):
+    seconds = count(1_800_000_000)
+    monkeypatch.setattr("gzip.time", SimpleNamespace(time=lambda: next(seconds)))
+    first = client.get("/api/flow-runs")
+    assert first.headers["content-encoding"] == "gzip"
+    again = client.get("/api/flow-runs")
+    assert again.headers["etag"] == first.headers["etag"]
+    kept = client.get("/api/flow-runs", headers={"If-None-Match": first.headers["etag"]})
+    assert (kept.status_code, kept.content) == (304, b"")
+    assert next(seconds) > 1_800_000_001  # it was asked what time it is
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -137,6 +156,55 @@ def test_a_timeline_comes_as_columns(client, story):
             break
     assert paged == titles
     assert get(client, f"{path}?kind=flow")["titles"] == ["inner-run"]
+
+
+def test_a_timeline_tells_the_tags_of_each_run(client, story):
+    line = get(client, f"flow-runs/{story.id('bad-run')}/timeline")
+    tags = {
+        title: line["tag_sets"][one]
+        for title, one in zip(line["titles"], line["tags"], strict=True)
+    }
+    assert tags == {
+        "t-1": ["odd"],
+        "t-3": ["odd", "third"],
+        "t-5": ["odd"],
+        "t-7": ["odd"],
+        "t-9": ["odd", "third"],
+        "waits": [],
+    }
+    assert len(line["tag_sets"]) == 3
+    subflows = get(client, f"flow-runs/{story.id('bad-run')}/timeline?kind=flow")
+    assert subflows["tag_sets"] == [["nightly", "sub"]]
+
+
+def test_a_timeline_tells_when_each_attempt_of_a_run_began_and_ended(client, story):
+    line = get(client, f"flow-runs/{story.id('good-run')}/timeline")
+    [tried] = line["tries"]
+    place = line["titles"].index("retried")
+    assert (tried["run"], tried["attempts"]) == (place, 2)
+    first, failed, again, over = tried["turns"]
+    assert (first, over) == (line["started"][place], line["ended"][place])
+    assert first < failed < again < over
+    attempts = get(client, f"task-runs/{story.id('retried')}")["attempts"]
+    known = [one[end] for one in attempts for end in ("started", "ended")]
+    origin = datetime.fromisoformat(line["origin"])
+    seen = [origin + timedelta(microseconds=one) for one in tried["turns"]]
+    assert seen == [datetime.fromisoformat(one) for one in known]
+
+
+def test_the_last_attempt_of_a_run_that_goes_on_has_no_end(tmp_path):
+    story = Story(EmbeddedDatabase(tmp_path))
+    flow = story.flow_run("going-on")
+    waits, again = story.task_run("waits", flow), story.task_run("again", flow)
+    for run in (waits, again):
+        story.ends(run, SCHEDULED, "AwaitingRetry")
+        story.ends(run, RUNNING, "Retrying", sequence=3)
+    story.ends(waits, SCHEDULED, "AwaitingRetry", sequence=4)
+    story.told(is_alive=True)
+    with served(story.database) as client:
+        line = get(client, f"flow-runs/{story.id('going-on')}/timeline")
+    assert [len(one["turns"]) for one in line["tries"]] == [4, 3]
+    assert line["ended"] == [None, None]
 
 
 def test_tasks_and_flows_are_summed_by_name(client):

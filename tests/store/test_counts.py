@@ -21,10 +21,11 @@ from flowstone.store.buckets import (
     took,
     unpacked,
 )
+from flowstone.store.counts import Counts
 from flowstone.store.databases import Database
 from flowstone.store.days import parts_of, stretch_of
 from flowstone.store.marking import set_state
-from flowstone.store.reading.rollups import DAY
+from flowstone.store.reading.rollups import DAY, runs_of_each, sums_of_each
 from tests.server.stories import Story, mixed
 
 _RUNS = """
@@ -107,10 +108,35 @@ def test_durations_that_are_stored_come_back(counts: dict[int, int]):
 
 @given(st.integers(0, 40_000), st.integers(0, 400))
 def test_stretches_and_days_are_each_day_once(first: int, length: int):
+    wanted = range(first, first + length)
     parts = parts_of(first, first + length)
     whole = [part for part in parts if part < 0]
-    days = [day for day in range(first - 20, first + length + 20) if stretch_of(day) in whole]
-    assert sorted([*days, *(part for part in parts if part >= 0)]) == list(
-        range(first, first + length)
+    days = Counter(
+        day for day in range(first - 20, first + length + 20) if stretch_of(day) in whole
     )
-    assert len(parts) <= 30 + length // 16
+    for day in parts:
+        if day >= 0:
+            days[day] += 1 if day in wanted else -1
+    assert +days == Counter(wanted)
+    assert min(days.values(), default=0) >= 0
+    assert len(set(parts)) == len(parts) <= 24 + length // 16
+    assert sum(day >= 0 and day < wanted.stop for day in parts) <= max(8, min(length, 16))
+
+
+def test_sums_over_a_time_equal_its_days_wherever_stretches_lie(any_database: Database):
+    with any_database.transaction() as connection:
+        counts = Counts()
+        for day in range(100, 200):
+            for _ in range(day % 3 + 1):
+                counts.add(b"r" * 16, 1, day * DAY, day * DAY, day * DAY + day * 10**6, COMPLETED)
+        counts.write(connection)
+    with any_database.store() as store:
+        for first, until in ((100, 200), (111, 130), (113, 185), (128, 144), (90, 161), (150, 153)):
+            days = range(max(first, 100), min(until, 200))
+            span = (first * DAY, until * DAY)
+            one = sums_of_each(store.connection, "task", *span, {1: "one"})["one"]
+            each = sums_of_each(store.connection, "task", *span, {1: "one"}, by_day=True)["one"]
+            runs = sum(day % 3 + 1 for day in days)
+            assert sum(part.runs for part in one.parts) == runs
+            assert one.took == {0: sum(each.took.values())}
+            assert runs_of_each(store.connection, "task", *span) == {1: runs}

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from litestar.config.compression import CompressionConfig
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
+from litestar.middleware.compression import CompressionMiddleware
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
 from flowstone.core.codes import digest
 
 _OF_A_BODY = {b"content-length", b"content-type"}
+
+
+class TaggedCompression(CompressionMiddleware):
+    """Compresses answers, once they have their tag: what is compressed holds the time of day."""
+
+    def __init__(self, app: ASGIApp, config: CompressionConfig) -> None:
+        super().__init__(tag_answers(app), config)
 
 
 def tag_answers(app: ASGIApp) -> ASGIApp:

@@ -17,7 +17,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from flowstone.server import headers
-from flowstone.server.answers import tag_answers
+from flowstone.server.answers import TaggedCompression
 from flowstone.server.audit import Audit
 from flowstone.server.auth import Gate
 from flowstone.server.desks.open import close_desk
@@ -51,14 +51,16 @@ def create_app(database: Database, settings: Settings) -> Litestar:
         [Router("/api", route_handlers=ROUTES), metrics, page],
         lifespan=[parts.running],
         guards=[parts.let_in],
-        middleware=[tag_answers],
         before_send=[headers.add, parts.counted.see],
         after_response=parts.note,
         dependencies=parts.by_name(),
         exception_handlers=HANDLERS,
         request_max_body_size=LARGEST_BODY,
         compression_config=CompressionConfig(
-            backend="gzip", gzip_compress_level=4, exclude_opt_key="is_stream"
+            backend="gzip",
+            gzip_compress_level=4,
+            exclude_opt_key="is_stream",
+            middleware_class=TaggedCompression,
         ),
         openapi_config=DocumentConfig(
             title="Flowstone",

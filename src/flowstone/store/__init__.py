@@ -1,0 +1,1 @@
+"""The database of runs: `collector` brings it up to the logs, `queries` and `reading` answer."""

@@ -8,8 +8,9 @@ as one, and a stored one has the bytes that are not zero behind the number of th
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 OPEN = -1
 """Stands for the duration of what has not ended, or did not start."""
@@ -55,9 +56,7 @@ def packed(bucket: int, runs: int) -> int:
 
 def unpacked(counts: int) -> Iterator[tuple[int, int]]:
     """Give the numbers of the durations that were counted, with how many there are of each."""
-    size = -(-counts.bit_length() // _BITS)
-    lanes = struct.unpack(f"<{size}I", counts.to_bytes(size * _BYTES, "little"))
-    for bucket, runs in enumerate(lanes):
+    for bucket, runs in enumerate(_lanes(counts)):
         if runs:
             yield bucket, runs
 
@@ -76,17 +75,13 @@ def from_blob(blob: bytes) -> int:
 
 def percentiles(counts: int, *parts: float) -> list[int] | None:
     """Return the durations below which parts (0 to 1) of what was counted lie; None of nothing."""
-    found = list(unpacked(counts))
-    total = sum(runs for _, runs in found)
-    if not total:
+    if not counts:
         return None
-    return [middle_of(_bucket_at(found, part * total)) for part in parts]
+    summed = list(accumulate(_lanes(counts)))
+    return [middle_of(bisect_left(summed, part * summed[-1])) for part in parts]
 
 
-def _bucket_at(counts: list[tuple[int, int]], place: float) -> int:
-    """Return the number of the duration at a place in the order of all that were counted."""
-    for bucket, runs in counts:
-        place -= runs
-        if place <= 0:
-            return bucket
-    return counts[-1][0]
+def _lanes(counts: int) -> tuple[int, ...]:
+    """Return how many there are of each duration, by its number."""
+    size = -(-counts.bit_length() // _BITS)
+    return struct.unpack(f"<{size}I", counts.to_bytes(size * _BYTES, "little"))

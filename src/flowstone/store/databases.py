@@ -31,7 +31,7 @@ class Database(Protocol):
         """Apply what the logs of the home hold."""
 
     def tend(self) -> None:
-        """Make ready what the next weeks need; to be done once an hour."""
+        """Make ready what the next weeks need, and old ones small; to be done once an hour."""
 
     def make_durable(self) -> None:
         """Return when all that was committed would survive a loss of power."""

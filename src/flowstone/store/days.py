@@ -11,10 +11,14 @@ def stretch_of(day: int) -> int:
 
 
 def parts_of(first: int, until: int) -> list[int]:
-    """Return the stretches and days that together are the days from one to (not with) another."""
-    found, day = [], first
-    while day < until:
-        is_stretch = day % _LENGTH == 0 and day + _LENGTH <= until
-        found.append(stretch_of(day) if is_stretch else day)
-        day += _LENGTH if is_stretch else 1
-    return found
+    """Return stretches and days to add up for the days from one to (not with) another.
+
+    Days among them that lie outside are in the stretches too, and to be taken off again.
+    """
+    if until - first <= _LENGTH:
+        return list(range(first, until))
+    low = (first + _LENGTH // 2) // _LENGTH
+    high = -(-until // _LENGTH)  # most sums end today: the days behind are empty
+    stretches = [stretch_of(_LENGTH * number) for number in range(low, high)]
+    before, behind = sorted((first, _LENGTH * low)), (until, _LENGTH * high)
+    return [*stretches, *range(*before), *range(*behind)]

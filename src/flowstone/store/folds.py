@@ -166,27 +166,38 @@ def ends_of(edges: Sequence[Edge]) -> set[bytes]:
 
 
 def write_edges(
-    connection: Connection, edges: Sequence[Edge], places: dict[bytes, Place], folding: Folding
+    connection: Connection,
+    edges: Sequence[Edge],
+    ends: set[bytes],
+    places: dict[bytes, Place],
+    folding: Folding,
 ) -> None:
     """Write edges whose runs are written, and count those within a flow run.
 
-    `places` are those of the runs that are known; the others are looked up.
+    `places` are those of the runs at their `ends` that are known; the others are looked up.
     """
     rows = list(dict.fromkeys(edges))
     is_new = connection.executemany(INSERT_EDGE, rows).rowcount == len(rows)
-    unknown = ends_of(rows).difference(places)
-    places |= {run: (of, task) for run, of, task in _found(connection, _TASKS, unknown)}
-    missing = unknown.difference(places)
-    flow_runs = {run for (run,) in _found(connection, _FLOW_RUNS, missing)}
-    for run, upstream, _ in rows:
-        flow_run, task = places.get(run, _NOWHERE)
+    missing = ends.difference(places)
+    if missing:
+        places |= {run: (of, task) for run, of, task in _found(connection, _TASKS, missing)}
+        missing.difference_update(places)
+        missing.difference_update([run for (run,) in _found(connection, _FLOW_RUNS, missing)])
+    # Few tasks take results of few: counted first, they are told of once.
+    known, nowhere = places.get, _NOWHERE
+    taken = Counter([(known(run, nowhere), known(upstream, nowhere)) for run, upstream, _ in rows])
+    for ((flow_run, task), (of, giver)), results in taken.items():
         if flow_run is None:
             continue
-        of, giver = places.get(upstream, _NOWHERE)
-        if of == flow_run and is_new:
-            folding.take(flow_run, task, giver)
-        elif not is_new or (upstream in missing and upstream not in flow_runs):
+        if not is_new:
             folding.doubt(flow_run)
+        elif of == flow_run:
+            folding.take(flow_run, task, giver, results)
+    if missing and is_new:
+        for run, upstream, _ in rows:
+            flow_run = known(run, nowhere)[0]
+            if flow_run is not None and upstream in missing:
+                folding.doubt(flow_run)
 
 
 def _load(connection: Connection, flow_runs: list[bytes]) -> dict[bytes, Fold]:

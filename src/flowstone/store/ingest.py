@@ -177,7 +177,8 @@ class _Batch:
 
     def flush(self) -> None:
         """Write everything taken so far."""
-        places = self.plain.places(ends_of(self.edges))
+        ends = ends_of(self.edges)
+        places = self.plain.places(ends)
         for run, entries in self.plain.flush():
             self._replay(run, entries)
         self._flush_lives(self.tasks, INSERT_TASK_RUN, REPLACE_TASK_RUN, "task_run_tag")
@@ -187,7 +188,7 @@ class _Batch:
             self.counts.lined({line[2] for line in self.lines})
             self.lines = []
         if self.edges:
-            write_edges(self.connection, self.edges, places, self.counts.folds)
+            write_edges(self.connection, self.edges, ends, places, self.counts.folds)
             self.edges = []
         self.leavings.write(self.connection)
         self.counts.write(self.connection)

@@ -78,6 +78,12 @@ def weeks_before(connection: Connection, before: int) -> list[int]:
     return [week for week in weeks if any(_name(table, week) in there for table in CUT_BY)]
 
 
+def tables_before(connection: Connection, before: int) -> list[str]:
+    """Return the partitions of all weeks that end at a time or earlier."""
+    weeks = range((before - _FURTHEST) // WEEK, before // WEEK)
+    return sorted(_names(connection) & {_name(table, week) for week in weeks for table in CUT_BY})
+
+
 def hold(connection: Connection, table: str, week: int) -> bool:
     """Keep others from writing a week of a table, to drop it; False where there is none.
 

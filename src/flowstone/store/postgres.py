@@ -14,7 +14,7 @@ import psycopg
 from psycopg import conninfo
 from psycopg.pq import TransactionStatus
 
-from flowstone.store import partitions, postgres_schema
+from flowstone.store import packing, partitions, postgres_schema
 from flowstone.store.collector import Collected
 from flowstone.store.connection import ALONE, Connection
 from flowstone.store.errors import BadDatabaseUrl, DatabaseAway
@@ -101,11 +101,13 @@ class PostgresDatabase:
         return found
 
     def tend(self) -> None:
-        """Make the partitions of the next weeks, and of rows that have none."""
+        """Make the partitions of the next weeks, and of rows that have none; pack old ones."""
         is_due = True
         while is_due:
             with self.transaction() as connection:
                 is_due = partitions.tend_one(connection, time.time_ns())
+        with contextlib.closing(self._connection()) as connection:
+            packing.pack(connection, time.time_ns())
 
     def close(self) -> None:
         """Close the connections that nobody uses, and each of the others after its use."""

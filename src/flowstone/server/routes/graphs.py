@@ -30,6 +30,7 @@ from flowstone.store.reading.timeline import bars_of
 from flowstone.store.selecting import FLOW_RUNS
 
 _FEW = 1000
+_BARS = 4000  # are read, written and compressed within the 100 ms that an answer may take
 _GROUP = re.compile(r"(task|flow)-(\d{1,18})")
 
 
@@ -92,8 +93,8 @@ def get_timeline(
         Literal["task", "flow"], QueryParameter(description="Its task runs, or its subflow runs.")
     ] = "task",
     limit: Annotated[
-        int, QueryParameter(ge=1, le=100_000, description="At most so many runs, 1 to 100,000.")
-    ] = 10_000,
+        int, QueryParameter(ge=1, le=_BARS, description="At most so many runs, 1 to 4,000.")
+    ] = _BARS,
     cursor: Cursor = None,
 ) -> Timeline:
     """Show the runs of a flow run as columns, the oldest first, for a timeline of any size."""

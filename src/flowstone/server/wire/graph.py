@@ -11,6 +11,8 @@ from flowstone.server.wire.times import time_text
 from flowstone.store.reading.graph import Group, Node, Picture
 from flowstone.store.reading.timeline import Bars
 
+_tags = msgspec.json.Decoder(list[str]).decode
+
 
 class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
     """A run: of a task (`kind`), or of a flow that the flow run called. `of` is their name.
@@ -78,12 +80,25 @@ class TimelineState(msgspec.Struct, frozen=True):
     name: str
 
 
+class TimelineTries(msgspec.Struct, frozen=True):
+    """A run (its place in the columns) that was tried more than once, and when.
+
+    `turns` are when an attempt began and when it ended, in turns, as microseconds after `origin`.
+    The last one has no end as long as it runs, and where its process died.
+    """
+
+    run: int
+    attempts: int
+    turns: list[int]
+
+
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """Runs of a flow run as columns, the oldest first: the same place in each is the same run.
 
     `created`, `started` and `ended` are microseconds after `origin`; null where it has not
-    happened. `of` and `state` are places in `names` and `states`; `parent` is the task run that
-    called it, null for what the flow run called itself. `titles` are the runs' names.
+    happened. `of`, `state` and `tags` are places in `names`, `states` and `tag_sets`; `parent` is
+    the task run that called it, null for what the flow run called itself. `titles` are the runs'
+    names. `tries` has only those that were tried more than once.
     """
 
     origin: Time
@@ -95,8 +110,11 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     state: list[int]
     parent: list[Id | None]
     titles: list[str | None]
+    tags: list[int]
+    tries: list[TimelineTries]
     names: list[str]
     states: list[TimelineState]
+    tag_sets: list[list[str]]
     next: str | None
 
 
@@ -139,6 +157,7 @@ def timeline_of(bars: Bars, origin: int, cursor: str | None) -> Timeline:
     """Return bars as they travel."""
     refs = {ref: place for place, ref in enumerate(dict.fromkeys(bars.kind))}
     states = {ref: place for place, ref in enumerate(dict.fromkeys(bars.state))}
+    tags = {text: place for place, text in enumerate(dict.fromkeys(bars.tags))}
 
     return Timeline(
         origin=time_text(origin),
@@ -150,8 +169,14 @@ def timeline_of(bars: Bars, origin: int, cursor: str | None) -> Timeline:
         state=[states[ref] for ref in bars.state],
         parent=[None if one is None else _text(one.hex()) for one in bars.parent],
         titles=bars.names,
+        tags=[tags[text] for text in bars.tags],
+        tries=[
+            TimelineTries(one.place, one.attempts, [(at - origin) // 1000 for at in one.turns])
+            for one in bars.tries
+        ],
         names=[bars.kinds.get(ref or 0, "(unknown)") for ref in refs],
         states=[TimelineState(*bars.states[ref]) for ref in states],
+        tag_sets=[_tags(text) if text else [] for text in tags],
         next=cursor,
     )
 

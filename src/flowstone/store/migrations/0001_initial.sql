@@ -99,29 +99,30 @@ INSERT INTO state (ref, type, name) VALUES
 -- What both kinds of run have: `state`, `at`, `message` are the owner's own word, `shown` is the
 -- state to show, which differs while there is a mark. `history` holds the states before the
 -- present one, NULL where they follow from the other columns. `name` is NULL where the record of
--- the run's creation was not seen.
+-- the run's creation was not seen. Of what there is much, the widest columns come first, and those
+-- of no fixed width last: so Postgres pads none. (Databases made before have another order.)
 CREATE TABLE task_run (
-    id BLOB NOT NULL PRIMARY KEY,
+    created INTEGER NOT NULL,
+    started INTEGER,
+    at INTEGER NOT NULL,
+    scheduled INTEGER,
+    mark_at INTEGER,
     log INT NOT NULL,
     task INT,
+    state INT NOT NULL,
+    shown INT NOT NULL,
+    fence INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    is_open SMALLINT NOT NULL,
+    mark SMALLINT,
+    id BLOB NOT NULL PRIMARY KEY,
     flow_run BLOB,
     parent BLOB,
     name TEXT,
     tags TEXT,
-    created INTEGER NOT NULL,
-    started INTEGER,
-    at INTEGER NOT NULL,
-    state INT NOT NULL,
-    shown INT NOT NULL,
-    is_open SMALLINT NOT NULL,
-    fence INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
     message TEXT,
-    scheduled INTEGER,
     history BLOB,
-    mark SMALLINT,
-    mark_at INTEGER,
     mark_message TEXT
 ) WITHOUT ROWID;
 
@@ -203,12 +204,12 @@ CREATE TABLE task_hour (
 ) WITHOUT ROWID;
 
 CREATE TABLE log_line (
-    log INT NOT NULL,
     position INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    log INT NOT NULL,
+    level INTEGER NOT NULL,
     flow_run BLOB,
     task_run BLOB,
-    at INTEGER NOT NULL,
-    level INTEGER NOT NULL,
     logger TEXT NOT NULL,
     message TEXT NOT NULL,
     PRIMARY KEY (log, position)

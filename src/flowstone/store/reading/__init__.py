@@ -1,0 +1,1 @@
+"""What is read of the database for lists, pages and pictures: one module a kind of question."""

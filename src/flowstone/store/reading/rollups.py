@@ -32,7 +32,11 @@ _COUNTED = """
         WHERE day IN ({days}) AND {kind} IN ({refs}) {group}
     ) counted JOIN state ON state.ref = counted.state WHERE counted.runs > 0
 """
-_TOOK = "SELECT {kind}, {day}, took FROM {kind}_took WHERE day IN ({days}) AND {kind} IN ({refs})"
+_TOOK = "SELECT {kind}, day, took FROM {kind}_took WHERE day IN ({days}) AND {kind} IN ({refs})"
+# Of days and stretches that together are a time (`parts_of`): the days outside of it are in both.
+_SUMMED = (
+    "CAST(sum(CASE WHEN day >= 0 AND (day < ? OR day >= ?) THEN -runs ELSE runs END) AS INTEGER)"
+)
 
 
 class Bucket(msgspec.Struct, frozen=True):
@@ -165,27 +169,31 @@ def sums_of_each(
         "days": ", ".join("?" * len(days)),
         "refs": ", ".join("?" * len(owners)),
         "day": "day" if by_day else "0",
-        "runs": "runs" if by_day else "sum(runs)",
+        "runs": "runs" if by_day else _SUMMED,
         "group": "" if by_day else f"GROUP BY {kind}, state",
     }
     found = {name: Sums([], {}) for name in owners.values()}
-    for ref, *rest in connection.execute(_COUNTED.format(**words), [*days, *owners]):
+    values = [*days, *owners] if by_day else [first, last, *days, *owners]
+    for ref, *rest in connection.execute(_COUNTED.format(**words), values).fetchall():
         found[owners[ref]].parts.append(Counted(ref, *rest))
-    for ref, day, took in connection.execute(_TOOK.format(**words), [*days, *owners]):
+    for ref, day, took in connection.execute(_TOOK.format(**words), [*days, *owners]).fetchall():
         of_days = found[owners[ref]].took
-        of_days[day] = of_days.get(day, 0) + from_blob(took)
+        shown = day if by_day else 0
+        counts = from_blob(took) if day < 0 or first <= day < last else -from_blob(took)
+        of_days[shown] = of_days.get(shown, 0) + counts
     return found
 
 
 def runs_of_each(connection: Connection, kind: str, since: int, until: int) -> dict[int, int]:
     """Return how many runs each task or flow (`kind`) has that were created in a time."""
-    days = parts_of(since // DAY, -(-until // DAY))
+    first, last = since // DAY, -(-until // DAY)
+    days = parts_of(first, last)
     rows = connection.execute(
-        f"SELECT {kind}, sum(runs) FROM {kind}_day WHERE day IN ({', '.join('?' * len(days))}) "  # noqa: S608
+        f"SELECT {kind}, {_SUMMED} FROM {kind}_day WHERE day IN ({', '.join('?' * len(days))}) "  # noqa: S608
         f"GROUP BY {kind}",
-        days,
+        [first, last, *days],
     )
-    return {ref: int(runs) for ref, runs in rows}
+    return dict(rows.fetchall())
 
 
 def trend_of(day: int, sums: Sums) -> Trend:
