@@ -137,10 +137,46 @@ def waiting(name: str, file: str) -> None:
         time.sleep(0.05)
 
 
+@task(task_run_name="{name}-{number}")
+def held(name: str, number: int, file: str) -> None:
+    while not Path(file).exists():
+        time.sleep(0.5)
+
+
+@flow(flow_run_name="crowd-{name}")
+def crowd(name: str, count: str, file: str) -> None:
+    """Have task runs of which none ends by itself before there is a file."""
+    held.map(name, range(int(count)), file).wait()
+
+
+@flow(flow_run_name="unready")
+def unready() -> None:
+    load.submit(check.submit(8)).wait()
+
+
+@flow
+def noting(key: str, text: str) -> None:
+    create_markdown_artifact(text, key=key)
+
+
+@flow(flow_run_name="{name}-{turn}")
+def one_of_many(name: str, turn: int) -> int:
+    return turn
+
+
+def many(name: str, count: str) -> None:
+    """Run a flow again and again."""
+    for turn in range(int(count)):
+        one_of_many(name, turn)
+
+
 def run(words: list[str]) -> None:
     """Run flows by their names; a name's arguments follow it behind colons."""
     for word in words:
         name, *arguments = word.split(":")
+        if name == "many":
+            many(*arguments)
+            continue
         chosen = {
             "nightly": nightly,
             "broken": broken,
@@ -149,6 +185,9 @@ def run(words: list[str]) -> None:
             "failing": failing,
             "crashing": crashing,
             "waiting": waiting,
+            "crowd": crowd,
+            "noting": noting,
+            "unready": unready,
         }[name]
         chosen(*arguments, return_state=True)
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,13 @@ class Site:
         """What the API answers."""
         with urlopen(f"{self.url}/api/{path}", timeout=SECONDS) as answer:
             return msgspec.json.decode(answer.read())
+
+    def settle(self, path: str, types: list[str]) -> None:
+        """Wait until what the API lists has states of these types."""
+        end = time.monotonic() + SECONDS
+        while (found := [one["state"]["type"] for one in self.ask(path)["items"]]) != types:
+            assert time.monotonic() < end, found
+            time.sleep(0.05)
 
     def run(self, name: str) -> str:
         """The id of the flow run of that name."""

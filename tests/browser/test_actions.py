@@ -115,3 +115,37 @@ def test_an_id_and_a_command_are_copied(opened, site):
     page.get_by_role("button", name="Copy run command").click()
     expect(page.get_by_text("Copied").nth(1)).to_be_attached()
     assert "flows:broken" in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_a_task_run_is_cancelled_once_it_is_confirmed(page, site, tmp_path):
+    with running_flow(site.home, f"crowd:one:2:{tmp_path / 'never'}") as process:
+        page.goto(site.url + "/runs?kind=task&name=one-")
+        page.get_by_role("link", name="one-1", exact=True).click()
+        badge = page.locator("header.run-head .badge").first
+        expect(badge).to_have_text("Running")
+        state = page.get_by_role("button", name="Set state")
+        expect(state).to_be_disabled()
+        expect(state).to_have_attribute("title", re.compile("cancel it first"))
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        asked = page.get_by_role("dialog", name="Cancel one-1?")
+        asked.get_by_role("button", name="Cancel the task run").click()
+        expect(badge).to_have_text("Cancelled")
+        expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_disabled()
+        assert process.poll() is None  # the other one goes on
+
+
+def test_the_state_of_a_task_run_is_set_and_its_id_is_copied(opened, site):
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    run = site.task_run("crashed-run", "load")
+    page.goto(f"{site.url}/task-runs/{run}")
+    page.get_by_role("button", name="Copy id").click()
+    expect(page.get_by_text("Copied").first).to_be_attached()
+    assert page.evaluate("navigator.clipboard.readText()") == run
+    page.get_by_role("button", name="Set state").click()
+    asked = page.get_by_role("dialog", name="Set the state of load-1")
+    asked.get_by_role("combobox", name="State").select_option("FAILED")
+    asked.get_by_role("textbox", name=re.compile("Why")).fill("the row was wrong")
+    asked.locator("button[type=submit]").click()
+    expect(page.locator("header.run-head .badge").first).to_have_text("Failed")
+    expect(page.locator("main")).to_contain_text("the row was wrong")
+    assert site.ask(f"task-runs/{run}")["state"]["message"] == "the row was wrong"

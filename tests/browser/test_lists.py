@@ -16,6 +16,16 @@ expect = sync_api.expect
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 
+TYPE_AND_FOLLOW = """async () => {
+    const { set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
+    const field = document.querySelector("input[type=search]");
+    set.call(field, "quick");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => setTimeout(done));
+    [...document.querySelectorAll("a")].find(({ text }) => text === "quick-run").click();
+}"""
+
+
 def run_link(page, name):
     return page.get_by_role("table").get_by_role("link", name=name, exact=True)
 
@@ -55,6 +65,18 @@ def test_task_runs_have_a_list_of_their_own(page, site):
     expect(page.get_by_role("heading", level=1)).to_have_text("check-2")
 
 
+def test_a_link_is_followed_also_before_what_was_typed_is_told(page, site):
+    """What the field tells behind its pause does not take the reader back from where he went."""
+    page.goto(site.url + "/runs")
+    expect(run_link(page, "quick-run")).to_be_visible()
+    page.route("**/assets/*.js", lambda _: None)  # held until it is taken back
+    with page.expect_request("**/assets/RunPage*.js"):
+        page.evaluate(TYPE_AND_FOLLOW)
+    page.wait_for_timeout(300)  # longer than the field's pause
+    page.unroute("**/assets/*.js")
+    expect(page.get_by_role("heading", level=1)).to_have_text("quick-run")
+
+
 def test_runs_are_deleted_together_and_those_that_run_are_refused(page, site, tmp_path):
     name = f"bulk-{uuid.uuid4().hex[:8]}"
     run_flows(site.home, f"quick:{name}")
@@ -91,6 +113,46 @@ def test_runs_are_cancelled_together(page, site, tmp_path):
         process.wait(30)
     with site.store() as store:
         assert store.find_flow_run(f"waiting-{name}").state_type == "CANCELLED"
+
+
+def test_all_flow_runs_that_fit_are_deleted_together(opened, site):
+    page = opened()  # not so high that all is listed
+    name = f"many-{uuid.uuid4().hex[:8]}"
+    run_flows(site.home, f"many:{name}:130")
+    page.goto(f"{site.url}/runs?name={name}")
+    page.get_by_role("checkbox", name=f"Select {name}-129").check()
+    tools = page.get_by_role("toolbar", name="Selected runs")
+    tools.get_by_role("button", name="Select all that fit").click()
+    expect(tools).to_contain_text("All that fit")
+    tools.get_by_role("button", name="Delete").click()
+    asked = page.get_by_role("dialog", name="Delete all runs that fit the filter?")
+    asked.get_by_role("button", name="Delete them").click()
+    done = page.get_by_role("dialog", name="Delete all runs that fit the filter")
+    expect(done).to_contain_text("130 deleted")
+    done.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("No flow run fits the filter")).to_be_visible()
+    assert site.ask(f"flow-runs?name={name}")["items"] == []
+    assert site.run("quick-run")
+
+
+def test_all_task_runs_that_fit_are_cancelled_together(opened, site, tmp_path):
+    page = opened()  # not so high that all is listed
+    with running_flow(site.home, f"crowd:all:105:{tmp_path / 'never'}") as process:
+        page.goto(f"{site.url}/runs?kind=task&name=all-104")
+        expect(run_link(page, "all-104")).to_be_visible(timeout=60_000)
+        page.goto(f"{site.url}/runs?kind=task&name=all-")
+        page.get_by_role("checkbox", name="Select all-104").check()
+        tools = page.get_by_role("toolbar", name="Selected runs")
+        tools.get_by_role("button", name="Select all that fit").click()
+        tools.get_by_role("button", name="Cancel").click()
+        asked = page.get_by_role("dialog", name="Cancel all task runs that fit the filter?")
+        asked.get_by_role("button", name="Cancel them").click()
+        done = page.get_by_role("dialog", name="Cancel all task runs that fit the filter")
+        expect(done).to_contain_text("105 asked to stop", timeout=60_000)
+        done.get_by_role("button", name="Close").click()
+        process.wait(60)
+    expect(page.get_by_role("row").filter(has_text="all-104")).to_contain_text("Cancelled")
+    site.settle("task-runs?name=all-&limit=200", ["CANCELLED"] * 105)
 
 
 def test_what_fits_is_saved_as_csv(page, site):
@@ -162,6 +224,8 @@ def test_home_shows_what_runs_now_while_it_runs(page, site, tmp_path):
     with running_flow(site.home, f"waiting:{name}:{file}") as process:
         runs = page.get_by_role("link", name=f"waiting-{name}")
         expect(runs).to_be_visible()
+        row = page.get_by_role("listitem").filter(has=runs)
+        expect(row).to_contain_text(re.compile(r"[1-9]\d* of \d"))
         file.touch()
         expect(runs).to_have_count(0)
         process.wait(30)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.browser.site import Restartable, run_flows, running_flow
+from tests.server.commands import flowstone_server
 
 sync_api: Any = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -52,6 +54,42 @@ def test_log_lines_of_a_live_run_are_followed(page, site, tmp_path):
     assert is_marked(page)
 
 
+def test_the_icon_of_the_tab_shows_the_state_as_it_changes(page, site, tmp_path):
+    file = tmp_path / "go-on"
+
+    def icon():
+        return page.locator("link[rel=icon]").get_attribute("href")
+
+    with running_flow(site.home, f"waiting:iconic:{file}"):
+        page.goto(site.url + "/runs")
+        page.get_by_role("link", name="waiting-iconic").click()
+        expect(page).to_have_title(re.compile("waiting-iconic Running"))
+        running = icon()
+        assert running.startswith("data:image/svg+xml,")
+        file.touch()
+        expect(page).to_have_title(re.compile("waiting-iconic Completed"))
+    completed = icon()
+    page.goto(site.place("/runs/{broken-run}"))
+    expect(page).to_have_title(re.compile("broken-run Failed"))
+    assert len({running, completed, icon()}) == 3
+    page.get_by_role("link", name="Variables").first.click()
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("favicon.svg"))
+
+
+def test_where_nothing_ever_ran_home_says_what_to_type(page, built, tmp_path, provoked):
+    provoked += ["ERR_"]  # the page is still there when the server ends
+    home = tmp_path / "home"
+    home.mkdir()
+    with flowstone_server(home) as url:
+        page.goto(url)
+        first = page.get_by_role("region", name="The first run")
+        expect(first).to_contain_text("No flow has run yet")
+        expect(first).to_contain_text("from flowstone import flow, task")
+        expect(first).to_contain_text("python sums.py")
+        run_flows(home, "quick:very-first")
+        expect(page.get_by_role("heading", name="Running now")).to_be_visible()
+
+
 def test_while_the_server_thinks_the_page_shows_that_it_loads(page, site):
     page.route("**/api/**", lambda _: None)  # held until it is taken back
     page.goto(site.place("/runs/{broken-run}"))
@@ -59,6 +97,23 @@ def test_while_the_server_thinks_the_page_shows_that_it_loads(page, site):
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
     page.unroute("**/api/**")
     expect(page.get_by_role("heading", level=1)).to_have_text("broken-run")
+
+
+def test_a_run_that_is_deleted_elsewhere_is_told_to_be_gone(page, site, provoked):
+    run_flows(site.home, "quick:gone")
+    page.goto(site.url + "/runs")
+    with page.expect_response(lambda one: "/api/live" in one.url and "run%3A" in one.url):
+        page.get_by_role("link", name="gone", exact=True).click()  # and it hears of the run
+    expect(page.get_by_role("heading", level=1)).to_have_text("gone")
+    asked: list[str] = []
+    page.on("response", lambda one: asked.append(one.url) if one.status == 404 else None)
+    with site.store() as store:
+        store.delete_flow_run(store.find_flow_run("gone").id)
+    run_flows(site.home, "quick:after-gone")  # something else happens, which the page hears of
+    expect(page.get_by_text("There is no such flow run")).to_be_visible()
+    page.wait_for_timeout(2_000)
+    assert len(asked) == len(set(asked)), "asked for again and again"
+    provoked += ["404"]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_failed_run_says_why_and_how_to_run_it_again(page, site):
 def test_a_crashed_run_says_that_its_process_died(page, site):
     page.goto(site.place("/runs/{crashed-run}"))
     expect(page.get_by_role("region", name="What failed")).to_contain_text("died")
+    expect(page.locator("header.run-head")).to_contain_text(re.compile(r"Took\s*> \d"))
 
 
 def test_the_timeline_shows_each_task_and_a_run_that_is_selected(page, site):
@@ -77,6 +78,25 @@ def test_task_runs_are_grouped_and_narrowed_by_state_and_name(page, site):
     expect(table.get_by_role("link", name="load-10")).to_be_visible()
 
 
+def test_the_graph_unfolds_a_task_into_its_runs(page, site):
+    page.goto(site.place(NIGHTLY) + "?tab=graph")
+    head = page.get_by_role("button", name=re.compile("^load ×12"))
+    expect(head).to_have_attribute("aria-expanded", "false")
+    cell = page.locator(".cell")
+    expect(cell).to_have_count(0)
+    head.click()
+    expect(head).to_have_attribute("aria-expanded", "true")
+    expect(page).to_have_url(re.compile("open=.*load"))
+    page.reload()
+    cell.filter(has_text="load-7").click()
+    selected = page.get_by_role("complementary", name="The selected task run")
+    expect(selected).to_contain_text("load-7")
+    cell.filter(has_text="load-7").press("ArrowRight")
+    expect(cell.filter(has_text="load-8")).to_be_focused()
+    head.click()
+    expect(cell).to_have_count(0)
+
+
 def test_logs_are_searched_and_narrowed_by_level(page, site):
     page.goto(site.place(NIGHTLY) + "?tab=logs")
     lines = page.get_by_role("log", name="Log lines")
@@ -101,3 +121,17 @@ def test_an_id_that_there_is_not_is_told(page, site, provoked):
     page.goto(site.url + "/runs/01980000-0000-7000-8000-000000000000")
     expect(page.get_by_text("There is no such flow run")).to_be_visible()
     provoked += ["404"]
+
+
+def test_an_attempt_that_failed_tells_its_error_when_the_next_one_began_at_once(page, site):
+    page.goto(site.place("/task-runs/{nightly-2026-01-31|fragile}"))
+    attempts = page.get_by_role("listitem").filter(has_text="Attempt 1")
+    expect(attempts).to_contain_text("the first time it fails")
+
+
+def test_states_are_counted_by_the_names_that_people_gave_them(page, site):
+    page.goto(site.place("/runs/{unready}"))
+    counts = page.locator("header.run-head .counts")
+    expect(counts).to_contain_text(re.compile(r"1\s*failed"))
+    expect(counts).to_contain_text(re.compile(r"1\s*NotReady"))
+    expect(counts).not_to_contain_text("pending")

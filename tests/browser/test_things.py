@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.site import run_flows
+
 sync_api: Any = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -101,6 +103,26 @@ def test_artifacts_are_narrowed_by_type_and_lead_to_their_run(page, site):
     page.get_by_role("link", name="totals", exact=True).click()
     page.get_by_role("link", name="nightly-2026-01-31").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("nightly-2026-01-31")
+
+
+def test_a_version_of_an_artifact_is_copied_and_deleted_and_the_others_stay(opened, site):
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    key = f"made-{uuid.uuid4().hex[:8]}"
+    run_flows(site.home, f"noting:{key}:first", f"noting:{key}:second")
+    page.goto(site.url + "/artifacts")
+    page.get_by_role("link", name=key, exact=True).click()
+    data = page.get_by_role("region", name="Data")
+    expect(data).to_contain_text("second")
+    page.get_by_role("button", name="Copy data").click()
+    expect(page.get_by_text("Copied").first).to_be_attached()
+    assert page.evaluate("navigator.clipboard.readText()") == "second"
+    page.get_by_role("button", name="Delete", exact=True).click()
+    asked = page.get_by_role("dialog", name=f"Delete this version of {key}?")
+    asked.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    asked.get_by_role("button", name="Delete it").click()
+    page.get_by_role("link", name=key, exact=True).click()
+    expect(data).to_contain_text("first")
 
 
 def test_a_variable_is_made_changed_and_deleted(page, site, name):

@@ -6,10 +6,12 @@ import {
   redirect,
   type SearchSchemaInput,
 } from "@tanstack/react-router";
+import { dashboard } from "~/api/dashboard";
+import { queries } from "~/api/queries";
 import { NotFound } from "~/features/shell/NotFound";
 import { Shell } from "~/features/shell/Shell";
 import { filterOf, type RunFilter, type RunFilterGiven } from "~/model/filters";
-import { homeSearchOf } from "~/model/homeSearch";
+import { BACK, homeSearchOf } from "~/model/homeSearch";
 import {
   artifactSearchOf,
   definitionSearchOf,
@@ -25,6 +27,11 @@ const home = createRoute({
   getParentRoute: () => root,
   path: "/",
   validateSearch: homeSearchOf,
+  loaderDeps: ({ search }) => ({ hours: search.hours ?? BACK[0].hours }),
+  // What it shows is asked for while its own files come.
+  loader: ({ deps }) => {
+    void queries.prefetchQuery(dashboard(deps.hours));
+  },
   component: lazyRouteComponent(() => import("~/features/home/HomePage"), "HomePage"),
 });
 

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { get, post, type Query } from "~/api/client";
-import type { FlowRunItem, Outcomes, TaskRunItem } from "~/api/shapes";
+import type { FlowRunItem, Outcomes, TaskRunItem, TaskRunPage } from "~/api/shapes";
 import { queryOf, type RunFilter } from "~/model/filters";
 
 export type RunItem = FlowRunItem | TaskRunItem;
@@ -49,7 +49,7 @@ export function runPoints(filter: RunFilter) {
   });
 }
 
-/** Flow runs to act on: by their ids, or all that fit a filter. */
+/** Runs to act on: by their ids, or all that fit a filter. */
 export type Meant = { readonly ids: readonly string[] } | { readonly filter: Query };
 export type Act = "cancel" | "delete" | "seen";
 
@@ -57,6 +57,11 @@ export type Act = "cancel" | "delete" | "seen";
 export function actOnFlowRuns(act: Act, meant: Meant, cursor: string | null): Promise<Outcomes> {
   const body = "ids" in meant ? meant : { ...meant, cursor, limit: AT_ONCE };
   return post<Outcomes>(`/flow-runs/${act}`, body);
+}
+
+/** A page of the task runs that fit what the server is asked, the newest first. */
+export function taskRunsThatFit(filter: Query, cursor: string | null): Promise<TaskRunPage> {
+  return get<TaskRunPage>("/task-runs", { ...filter, cursor, limit: AT_ONCE });
 }
 
 /** Ask the process of a task run to cancel it. */

@@ -2275,12 +2275,21 @@ export interface components {
             started: (number | null)[];
             state: number[];
             states: components["schemas"]["TimelineState"][];
+            tag_sets: string[][];
+            tags: number[];
             titles: (string | null)[];
+            tries: components["schemas"]["TimelineTries"][];
         };
         /** TimelineState */
         TimelineState: {
             name: string;
             type: string;
+        };
+        /** TimelineTries */
+        TimelineTries: {
+            attempts: number;
+            run: number;
+            turns: number[];
         };
         /** Token */
         Token: {
@@ -3185,7 +3194,7 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Its task runs, or its subflow runs. */
                 kind?: "task" | "flow";
-                /** @description At most so many runs, 1 to 100,000. */
+                /** @description At most so many runs, 1 to 4,000. */
                 limit?: number;
             };
             header?: never;

@@ -3,8 +3,7 @@ import { get } from "~/api/client";
 import type { TimelinePage } from "~/api/shapes";
 import { settled, type TimelineRuns, timelineRuns } from "~/model/timelineRuns";
 
-const AT_FIRST = 4_000;
-const AT_ONCE = 20_000;
+const GROWTH = 4;
 
 /** The runs of a flow run, as they came and as columns. */
 export interface RunsRead {
@@ -20,15 +19,15 @@ export function timeline(flowRun: string, kind: "task" | "flow" = "task") {
       const pages = settled(client.getQueryData<RunsRead>(queryKey)?.pages ?? []);
       const isNew = pages.length === 0;
       let cursor = isNew ? null : (pages.at(-1)?.next ?? null);
+      let shown = 1;
       do {
-        const limit = pages.length === 0 ? AT_FIRST : AT_ONCE;
-        const query = { kind, limit, cursor };
         const path = `/flow-runs/${flowRun}/timeline`;
-        const page: TimelinePage = await get<TimelinePage>(path, query, signal);
+        const page: TimelinePage = await get<TimelinePage>(path, { kind, cursor }, signal);
         pages.push(page);
         cursor = page.next;
-        // Something to look at while the rest of a large run is on its way.
-        if (isNew && pages.length === 1 && cursor !== null) {
+        // Something to look at while the rest of a large run is on its way, not too often anew.
+        if (isNew && pages.length === shown && cursor !== null) {
+          shown *= GROWTH;
           client.setQueryData(queryKey, readOf(pages));
         }
       } while (cursor !== null);

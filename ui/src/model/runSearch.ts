@@ -24,6 +24,8 @@ export interface RunSearch {
   readonly open?: readonly string[] | undefined;
   /** Whether the graph has a box for each run. */
   readonly each?: boolean | undefined;
+  /** A tag that shown runs have. */
+  readonly tag?: string | undefined;
   readonly type?: StateType | undefined;
   readonly name?: string | undefined;
   readonly text?: string | undefined;
@@ -43,6 +45,7 @@ export function runSearchOf(given: Readonly<Record<string, unknown>>): RunSearch
     run: textOf(given.run),
     open: open.length > 0 ? open : undefined,
     each: given.each === true ? true : undefined,
+    tag: textOf(given.tag),
     type: type !== undefined && isStateType(type) ? type : undefined,
     name: textOf(given.name),
     text: textOf(given.text),

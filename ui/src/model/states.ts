@@ -53,6 +53,11 @@ export const OVER: ReadonlySet<StateType> = new Set([
   "CRASHED",
 ]);
 
+/** Whether a run in this state is over; one that is NotReady waited for what never came. */
+export function isOver({ type, name }: { readonly type: string; readonly name: string }): boolean {
+  return (OVER as ReadonlySet<string>).has(type) || (type === "PENDING" && name === "NotReady");
+}
+
 /** Whether a word from elsewhere names a state type of ours. */
 export function isStateType(word: string): word is StateType {
   return (STATE_TYPES as readonly string[]).includes(word);

@@ -1,5 +1,7 @@
 /** The states that a run was in as stretches of time. */
 
+import { secondsFrom } from "~/model/times";
+
 export interface Passed {
   readonly type: string;
   readonly name: string;
@@ -22,8 +24,8 @@ export function stretchesOf(
 ): readonly Stretch[] {
   return states.map((state, place) => {
     const next = states[place + 1];
-    const from = Date.parse(state.at);
-    if (next) return { state, seconds: Math.max(0, Date.parse(next.at) - from) / 1000 };
-    return { state, seconds: isOpen ? Math.max(0, now - from) / 1000 : null };
+    if (next) return { state, seconds: Math.max(0, secondsFrom(state.at, next.at)) };
+    const seconds = Math.max(0, now - Date.parse(state.at)) / 1000;
+    return { state, seconds: isOpen ? seconds : null };
   });
 }

@@ -17,10 +17,13 @@ function runsOf(taskNames: string[], given: readonly Given[]): TimelineRuns {
       start: Float64Array.from(given, ([, start]) => start),
       end: Float64Array.from(given, ([, , end]) => end),
       state: Uint8Array.from(given, ([, , , type]) => STATE_TYPES.indexOf(type)),
+      tries: new Map(),
     },
     ids: given.map((_, run) => `id-${run}`),
     names: given.map(([task], run) => `${taskNames[task]}-${run}`),
     stateNames: given.map(([, , , type]) => type),
+    tags: new Uint32Array(given.length),
+    tagSets: [[]],
     isWhole: true,
   };
 }

@@ -24,6 +24,7 @@ function columns(names: readonly string[], runs: readonly One[]): RunColumns {
     created: Float64Array.from(runs, ([, start]) => start),
     start: Float64Array.from(runs, ([, start]) => start),
     end: Float64Array.from(runs, ([, , end]) => end),
+    tries: new Map(),
     state: Uint8Array.from(runs, ([, , , state]) => STATE_TYPES.indexOf(state ?? "COMPLETED")),
   };
 }
@@ -116,14 +117,16 @@ describe("the ruler counts in steps that people count in", () => {
   });
 });
 
-test("a hundred thousand runs are laid out within a second", () => {
+test("a hundred thousand runs are laid out in a time that grows with them, not with their square", {
+  timeout: 20_000,
+}, () => {
   const many = Array.from({ length: 100_000 }, (_, n) => [0, n * 0.001, n * 0.001 + 0.02] as const);
   const runs = columns(["t"], many);
   const begun = performance.now();
   const groups = groupRuns(runs, 200);
   const rows = layRows(runs, groups, new Set([0]), 200);
   expect(rows.length).toBeGreaterThan(19);
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(performance.now() - begun).toBeLessThan(10_000); // 0.2 s where nobody else works
 });
 
 test("what runs of a task called is below them, one that calls itself is one group", () => {
@@ -162,4 +165,35 @@ test("what ended without having begun is not drawn as what still waits", () => {
     ],
   );
   expect([classOf(runs, 0), classOf(runs, 1)]).toEqual(["other", "active"]);
+});
+
+test("runs that are left out are in no group, what they called is on top", () => {
+  const runs = columns(
+    ["outer", "inner"],
+    [
+      [0, 0, 9],
+      [1, 1, 2],
+      [1, 2, 3],
+    ],
+  );
+  runs.parent.set([-1, 0, 0]);
+  const groups = groupRuns(runs, 10, Uint8Array.of(0, 1, 0));
+  expect(groups.map(({ name, depth, runs: { length } }) => [name, depth, length])).toEqual([
+    ["inner", 0, 1],
+  ]);
+});
+
+test("a group says how many of its runs were tried again", () => {
+  const tries = new Map([[1, { attempts: 2, turns: [0, 1, 2, 3] }]]);
+  const runs = {
+    ...columns(
+      ["t"],
+      [
+        [0, 0, 1],
+        [0, 0, 3],
+      ],
+    ),
+    tries,
+  };
+  expect(groupRuns(runs, 10).map(({ retried }) => retried)).toEqual([1]);
 });

@@ -18,6 +18,15 @@ export interface RunColumns {
   readonly start: Float64Array;
   readonly end: Float64Array;
   readonly state: Uint8Array;
+  /** Only of runs that were tried more than once. */
+  readonly tries: ReadonlyMap<number, Tries>;
+}
+
+/** How often a run was tried. */
+export interface Tries {
+  readonly attempts: number;
+  /** When an attempt began and when it ended, in turns; the last one may have no end. */
+  readonly turns: readonly number[];
 }
 
 /** What a bar means at a glance; the drawing order, so that what is bad lies on top. */
@@ -51,6 +60,8 @@ export interface Group {
   readonly depth: number;
   readonly runs: Uint32Array;
   readonly bad: number;
+  /** How many were tried more than once. */
+  readonly retried: number;
   readonly most: number;
   readonly median: number;
   readonly starts: Record<BarClass, Times>;

@@ -12,14 +12,19 @@ import {
 
 /**
  * Put the runs of each task together, the task that started first on top. What runs of a task
- * called is below them, with a group for each task again.
+ * called is below them, with a group for each task again. `shown` is 0 where a run is left out.
  */
-export function groupRuns(columns: RunColumns, now: number): readonly Group[] {
-  const { groupOf, sizes, parents } = numberGroups(columns);
+export function groupRuns(
+  columns: RunColumns,
+  now: number,
+  shown: Uint8Array | null = null,
+): readonly Group[] {
+  const { groupOf, sizes, parents } = numberGroups(columns, shown);
   const buckets = sizes.map((size) => new Uint32Array(size));
   const filled = new Uint32Array(sizes.length);
   for (let run = 0; run < columns.task.length; run += 1) {
     const group = groupOf[run] as number;
+    if (group < 0) continue;
     const at = filled[group] as number;
     (buckets[group] as Uint32Array)[at] = run;
     filled[group] = at + 1;
@@ -30,15 +35,16 @@ export function groupRuns(columns: RunColumns, now: number): readonly Group[] {
   return inOrder(columns, groups, parents);
 }
 
-/** A number for each run's group: the same for the same task below the same group. */
-function numberGroups(columns: RunColumns) {
+/** A number for each run's group, the same for the same task below the same group; -1 for none. */
+function numberGroups(columns: RunColumns, shown: Uint8Array | null) {
   const { task, parent, taskNames } = columns;
-  const groupOf = new Int32Array(task.length);
+  const groupOf = new Int32Array(task.length).fill(-1);
   const numbers = new Map<number, number>();
   const sizes: number[] = [];
   const parents: number[] = [];
   const tasks: number[] = [];
   for (let run = 0; run < task.length; run += 1) {
+    if (shown?.[run] === 0) continue;
     const caller = parent[run] as number;
     // A caller is created before what it calls: one that comes later is none of ours.
     let above = caller >= 0 && caller < run ? (groupOf[caller] as number) : -1;
@@ -94,6 +100,7 @@ function makeGroup(columns: RunColumns, runs: Uint32Array, depth: number, now: n
   const overs = new Float64Array(runs.length);
   const took = new Float64Array(runs.length);
   let bad = 0;
+  let retried = 0;
   for (let at = 0; at < runs.length; at += 1) {
     const run = runs[at] as number;
     const kind = classOf(columns, run);
@@ -105,6 +112,7 @@ function makeGroup(columns: RunColumns, runs: Uint32Array, depth: number, now: n
     starts[kind].push(begin);
     ends[kind].push(end);
     if (kind === "bad") bad += 1;
+    if (columns.tries.has(run)) retried += 1;
   }
   overs.sort();
   took.sort();
@@ -115,6 +123,7 @@ function makeGroup(columns: RunColumns, runs: Uint32Array, depth: number, now: n
     depth,
     runs,
     bad,
+    retried,
     most: mostAtOnce(begins, overs),
     median: took[took.length >> 1] as number,
     starts: sorted(starts),

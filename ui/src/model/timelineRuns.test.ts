@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { TimelinePage } from "~/api/shapes";
+import { attemptsOf } from "~/model/attempts";
 import { settled, timelineRuns, typeOf, withSubflows } from "~/model/timelineRuns";
+import { tagsOf, withTag } from "~/model/timelineTags";
 
 function page(changes: Partial<TimelinePage>): TimelinePage {
   return {
@@ -13,6 +15,9 @@ function page(changes: Partial<TimelinePage>): TimelinePage {
     state: [0],
     parent: [null],
     titles: ["parse-0"],
+    tags: [0],
+    tag_sets: [[]],
+    tries: [],
     names: ["parse"],
     states: [{ type: "RUNNING", name: "Running" }],
     next: null,
@@ -90,4 +95,62 @@ test("pages are read again from the first one on in which a run is open, and the
   expect(settled([over, over, last])).toEqual([over, over]);
   expect(settled([over, open, over, last])).toEqual([over]);
   expect(settled([])).toEqual([]);
+});
+
+test("tags have one numbering over pages, and attempts the place of their run among all", () => {
+  const other = page({
+    ids: ["b", "c"],
+    of: [0, 0],
+    created: [1, 2],
+    started: [3, 4],
+    ended: [9_000_000, 9_000_000],
+    state: [0, 0],
+    parent: [null, null],
+    titles: ["parse-1", "parse-2"],
+    tags: [0, 1],
+    tag_sets: [["slow"], []],
+    tries: [{ run: 1, attempts: 2, turns: [4, 2_000_000, 3_000_000, 9_000_000] }],
+  });
+  const runs = timelineRuns([page({}), other]);
+  expect([...runs.tags].map((set) => runs.tagSets[set])).toEqual([[], ["slow"], []]);
+  expect([...runs.columns.tries.keys()]).toEqual([2]);
+  expect(attemptsOf(runs.columns, 2, 10)).toEqual([
+    { from: 0.000004, to: 2 },
+    { from: 3, to: 9 },
+  ]);
+  expect(attemptsOf(runs.columns, 1, 10)).toEqual([]);
+});
+
+test("the attempt that goes on ends now, that of a process which died at the run's end", () => {
+  const tries = [{ run: 0, attempts: 2, turns: [0, 1_000_000, 2_000_000] }];
+  expect(attemptsOf(timelineRuns([page({ tries })]).columns, 0, 7).at(-1)).toEqual({
+    from: 2,
+    to: 7,
+  });
+  const died = page({ tries, ended: [5_000_000] });
+  expect(attemptsOf(timelineRuns([died]).columns, 0, 7).at(-1)).toEqual({ from: 2, to: 5 });
+});
+
+test("tags are counted by runs, and only runs that have one are shown", () => {
+  const runs = timelineRuns([
+    page({
+      ids: ["a", "b", "c"],
+      of: [0, 0, 0],
+      created: [0, 0, 0],
+      started: [0, 0, 0],
+      ended: [1, 1, 1],
+      state: [0, 0, 0],
+      parent: [null, "a", null],
+      titles: [null, null, null],
+      tags: [0, 1, 2],
+      tag_sets: [["slow", "io"], ["slow"], []],
+    }),
+  ]);
+  expect(tagsOf(runs)).toEqual([
+    { tag: "slow", runs: 2 },
+    { tag: "io", runs: 1 },
+  ]);
+  expect(withTag(runs, undefined)).toBeNull();
+  expect([...(withTag(runs, "slow") ?? [])]).toEqual([1, 1, 0]);
+  expect([...(withTag(runs, "nowhere") ?? [])]).toEqual([0, 0, 0]);
 });

@@ -2,7 +2,7 @@
 
 import type { TimelinePage } from "~/api/shapes";
 import { isStateType, STATE_TYPES, type StateType } from "~/model/states";
-import type { RunColumns } from "~/model/timeline";
+import type { RunColumns, Tries } from "~/model/timeline";
 
 /** Times are seconds after `origin` (milliseconds since 1970); the same place is the same run. */
 export interface TimelineRuns {
@@ -11,6 +11,9 @@ export interface TimelineRuns {
   readonly ids: readonly string[];
   readonly names: readonly string[];
   readonly stateNames: readonly string[];
+  /** Of each run the place of its tags in `tagSets`. */
+  readonly tags: Uint32Array;
+  readonly tagSets: readonly (readonly string[])[];
   /** Whether these are all that there were when they were read. */
   readonly isWhole: boolean;
 }
@@ -66,6 +69,10 @@ class Building {
   private readonly end: Float64Array;
   private readonly state: Uint8Array;
   private readonly parent: Int32Array;
+  private readonly tags: Uint32Array;
+  private readonly tries = new Map<number, Tries>();
+  private readonly sets = new Map<string, number>();
+  private readonly tagSets: (readonly string[])[] = [];
   private readonly tasks = new Map<string, number>();
   private readonly taskNames: string[] = [];
   private readonly isFlow: boolean[] = [];
@@ -81,12 +88,18 @@ class Building {
     this.end = new Float64Array(size);
     this.state = new Uint8Array(size);
     this.parent = new Int32Array(size).fill(-1);
+    this.tags = new Uint32Array(size);
   }
 
   /** Runs that no task called were called by the run at `caller`, -1 for the flow itself. */
   add(page: TimelinePage, shift: number, isFlow: boolean, caller: number): void {
     const taskOf = page.names.map((name) => this.numberOf(name, isFlow));
     const typeOf = page.states.map(({ type }) => STATE_TYPES.indexOf(known(type)));
+    const setOf = page.tag_sets.map((tags) => this.placeOfTags(tags));
+    for (const { run, attempts, turns } of page.tries) {
+      const times = turns.map((at) => secondsOf(at) + shift);
+      this.tries.set(this.ids.length + run, { attempts, turns: times });
+    }
     for (let at = 0; at < page.ids.length; at += 1) {
       const run = this.ids.length;
       const task = page.of[at] as number;
@@ -98,6 +111,7 @@ class Building {
       this.state[run] = typeOf[state] as number;
       const parent = page.parent[at];
       this.parent[run] = parent ? this.placeOf(parent) : caller;
+      this.tags[run] = setOf[page.tags[at] as number] as number;
       this.ids.push(page.ids[at] as string);
       this.places?.set(page.ids[at] as string, run);
       this.names.push(page.titles[at] ?? page.names[task] ?? "");
@@ -112,10 +126,17 @@ class Building {
   }
 
   done(origin: number, isWhole: boolean): TimelineRuns {
-    const { taskNames, isFlow, task, created, start, end, state, parent } = this;
-    const columns = { taskNames, isFlow, task, created, start, end, state, parent };
-    const { ids, names, stateNames } = this;
-    return { origin, columns, ids, names, stateNames, isWhole };
+    const { taskNames, isFlow, task, created, start, end, state, parent, tries } = this;
+    const columns = { taskNames, isFlow, task, created, start, end, state, parent, tries };
+    const { ids, names, stateNames, tags, tagSets } = this;
+    return { origin, columns, ids, names, stateNames, tags, tagSets, isWhole };
+  }
+
+  private placeOfTags(tags: readonly string[]): number {
+    const key = JSON.stringify(tags);
+    const found = this.sets.get(key) ?? this.tagSets.push(tags) - 1;
+    this.sets.set(key, found);
+    return found;
   }
 
   private numberOf(name: string, isFlow: boolean): number {

@@ -6,10 +6,10 @@ const UNITS = [
   ["m", 60],
 ] as const;
 
-/** "3.2 s", "1 m 05 s", "2 h 11 m": two figures at most, never more than people read. */
+/** "85 µs", "3.2 s", "1 m 05 s", "2 h 11 m": two figures at most, never more than people read. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "–";
-  if (seconds < 0.0005) return "0 ms";
+  if (seconds < 0.000_999_5) return `${Math.round(seconds * 1_000_000)} µs`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   let rest = Math.round(seconds);
@@ -30,6 +30,17 @@ export function ago(at: string | number | Date, now: number): string {
   if (size < 3) return "just now";
   const text = coarse(size);
   return seconds > 0 ? `${text} ago` : `in ${text}`;
+}
+
+/** How many seconds passed from one time to another, to the microsecond that they tell. */
+export function secondsFrom(start: string, end: string): number {
+  return (Date.parse(end) - Date.parse(start)) / 1000 + (below(end) - below(start)) / 1_000_000;
+}
+
+/** The microseconds of a time that a browser's dates leave out. */
+function below(time: string): number {
+  const [, digits = ""] = /\.\d{3}(\d{1,3})/.exec(time) ?? [];
+  return Number(digits.padEnd(3, "0"));
 }
 
 function coarse(seconds: number): string {

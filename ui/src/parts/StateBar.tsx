@@ -20,13 +20,27 @@ export function StateBar({ counts }: { counts: readonly Count[] }) {
   );
 }
 
+interface NamedCount extends Count {
+  readonly name: string;
+}
+
+/** Counts by name, the worst type first and of each type the most frequent name. */
+export function byName<Named extends NamedCount>(counts: readonly Named[]): readonly Named[] {
+  return counts
+    .filter(({ runs }) => runs > 0)
+    .sort((one, other) => rank(one.type) - rank(other.type) || other.runs - one.runs);
+}
+
 /** Counts by type (states of one type have many names), the worst first. */
 export function byType(counts: readonly Count[]): readonly Count[] {
   const sums = new Map<string, number>();
   for (const { type, runs } of counts) sums.set(type, (sums.get(type) ?? 0) + runs);
-  const rank = (type: string) => (isStateType(type) ? WORST_FIRST.indexOf(type) : 99);
   return [...sums]
     .map(([type, runs]) => ({ type, runs }))
     .filter(({ runs }) => runs > 0)
     .sort((one, other) => rank(one.type) - rank(other.type));
+}
+
+function rank(type: string): number {
+  return isStateType(type) ? WORST_FIRST.indexOf(type) : 99;
 }

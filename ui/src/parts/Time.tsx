@@ -1,5 +1,5 @@
 import { useNow } from "~/live/useNow";
-import { ago, duration, exact, ZONE } from "~/model/times";
+import { ago, duration, exact, secondsFrom, ZONE } from "~/model/times";
 
 /** When something was, told from now on; the exact time in the viewer's zone when pointed at. */
 export function Ago({ at }: { at: string }) {
@@ -15,8 +15,24 @@ export function Ago({ at }: { at: string }) {
 export function Took({ start, end }: { start: string | null; end: string | null }) {
   if (start === null) return <span className="muted">–</span>;
   if (end === null) return <Taking since={start} />;
-  const seconds = (Date.parse(end) - Date.parse(start)) / 1000;
-  return <span className="num">{duration(seconds)}</span>;
+  return <span className="num">{duration(secondsFrom(start, end))}</span>;
+}
+
+interface Run {
+  readonly started: string | null;
+  readonly ended: string | null;
+  readonly verdict: string | null;
+}
+
+/** How long a run took; of one whose process died only as far as it was heard of. */
+export function RunTook({ run: { started, ended, verdict } }: { run: Run }) {
+  if (verdict !== "died" || !started || !ended) return <Took start={started} end={ended} />;
+  const least = duration(secondsFrom(started, ended));
+  return (
+    <span className="num" title={`Its process died: nothing is known of it after ${least}`}>
+      {ended > started ? `> ${least}` : <span className="muted">unknown</span>}
+    </span>
+  );
 }
 
 function Taking({ since }: { since: string }) {

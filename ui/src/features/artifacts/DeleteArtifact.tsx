@@ -10,6 +10,8 @@ export function DeleteArtifact({ one, close }: { one: ArtifactItem; close: () =>
   const act = useMutation({
     mutationFn: () => deleteArtifact(one.id),
     onSuccess: async () => {
+      // A list from a moment ago would lead back to what is gone.
+      queries.removeQueries({ queryKey: ["artifacts"] });
       await navigate({ to: "/artifacts" });
       queries.removeQueries({ queryKey: ["artifact", one.id] });
     },

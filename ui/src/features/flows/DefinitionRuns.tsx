@@ -7,7 +7,7 @@ import { Card } from "~/parts/Card";
 import { Empty } from "~/parts/Empty";
 import { Loading } from "~/parts/Loading";
 import { StateBadge } from "~/parts/StateBadge";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 import { Trouble } from "~/parts/Trouble";
 
 const SHOWN = 15;
@@ -91,7 +91,7 @@ function Run({ run }: { run: LastRun }) {
         <Ago at={run.started ?? run.created} />
       </td>
       <td className="right">
-        <Took start={run.started} end={run.ended} />
+        <RunTook run={run} />
       </td>
     </tr>
   );

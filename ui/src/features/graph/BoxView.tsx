@@ -6,7 +6,7 @@ import { cellsOf } from "~/features/graph/sizes";
 import { RunLink } from "~/features/run-detail/RunLink";
 import type { Box } from "~/model/graph";
 import { BAD, isStateType, lookOf, type StateType } from "~/model/states";
-import { duration } from "~/model/times";
+import { duration, secondsFrom } from "~/model/times";
 import { byType, StateBar } from "~/parts/StateBar";
 import { StateMark } from "~/parts/StateMark";
 
@@ -150,8 +150,7 @@ const Cell = memo(function Cell({
 
 function Single({ run, isSelected }: { run: GraphNode; isSelected: boolean }) {
   const type = typeOf(run);
-  const took =
-    run.started && run.ended ? (Date.parse(run.ended) - Date.parse(run.started)) / 1000 : null;
+  const took = run.started && run.ended ? secondsFrom(run.started, run.ended) : null;
   const inner = (
     <>
       <StateMark type={type} size={14} />

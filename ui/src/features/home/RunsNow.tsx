@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { type Dashboard, type FlowRunItem, totalOf } from "~/api/shapes";
-import { OVER, STATE_TYPES } from "~/model/states";
+import { isOver, OVER, STATE_TYPES } from "~/model/states";
 import { Card } from "~/parts/Card";
 import { StateBadge } from "~/parts/StateBadge";
 import { StateBar } from "~/parts/StateBar";
@@ -56,7 +56,7 @@ export function RunsNow({ data }: { data: Dashboard }) {
 
 function Running({ run }: { run: FlowRunItem }) {
   const total = totalOf(run.task_runs);
-  const over = totalOf(run.task_runs.filter(({ type }) => (OVER as Set<string>).has(type)));
+  const over = totalOf(run.task_runs.filter(isOver));
   return (
     <li className="home-running">
       <StateBadge type={run.state.type} name={run.state.name} />

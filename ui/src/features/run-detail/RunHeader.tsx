@@ -6,9 +6,9 @@ import { RunActions } from "~/features/run-detail/RunActions";
 import { RunLink } from "~/features/run-detail/RunLink";
 import { isStateType, lookOf } from "~/model/states";
 import { StateBadge } from "~/parts/StateBadge";
-import { byType, StateBar } from "~/parts/StateBar";
+import { byName, StateBar } from "~/parts/StateBar";
 import { StateMark } from "~/parts/StateMark";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 
 /** What the run is, how it stands, and what can be done about it. */
 export function RunHeader({ run }: { run: FlowRun }) {
@@ -38,7 +38,7 @@ export function RunHeader({ run }: { run: FlowRun }) {
           <Ago at={run.started ?? run.created} />
         </Fact>
         <Fact name={run.is_open ? "Running for" : "Took"}>
-          <Took start={run.started} end={run.ended} />
+          <RunTook run={run} />
         </Fact>
         {run.attempt > 1 || run.retries > 0 ? (
           <Fact name="Attempt">
@@ -71,13 +71,13 @@ function Counts({ run }: { run: FlowRun }) {
     <div className="counts">
       <StateBar counts={run.task_runs} />
       <ul>
-        {byType(run.task_runs).map(({ type, runs }) =>
+        {byName(run.task_runs).map(({ type, name, runs }) =>
           isStateType(type) ? (
-            <li key={type}>
+            <li key={name}>
               <RunLink to={{ tab: "task-runs", type, run: undefined }} className="count-link">
                 <StateMark type={type} size={12} />
                 <strong className="num">{runs.toLocaleString("en")}</strong>
-                {lookOf(type).name.toLowerCase()}
+                {name === lookOf(type).name ? name.toLowerCase() : name}
               </RunLink>
             </li>
           ) : null,

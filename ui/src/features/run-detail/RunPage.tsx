@@ -34,11 +34,12 @@ const SELECTING: readonly RunTab[] = ["timeline", "graph", "task-runs"];
 export function RunPage() {
   const { id } = route.useParams();
   const found = useQuery(flowRun(id));
-  useLiveRun(id);
-  useEarlyBars(id);
   const run = found.data;
+  const wasDeleted = run !== undefined && isGone(found.error);
+  useLiveRun(id, !wasDeleted);
+  useEarlyBars(id);
   useTabLook(run ? `${run.name} ${run.state.name}` : "Flow run", run?.state.type);
-  if (run) return <Shown key={id} run={run} />;
+  if (run && !wasDeleted) return <Shown key={id} run={run} />;
   return (
     <div className="page">
       {found.error ? <Missing error={found.error} retry={() => found.refetch()} /> : <Loading />}
@@ -93,10 +94,12 @@ function Shown({ run }: { run: FlowRun }) {
   );
 }
 
+function isGone(error: Error | null): boolean {
+  return error instanceof ApiError && error.status === 404;
+}
+
 function Missing({ error, retry }: { error: Error; retry: () => void }) {
-  if (!(error instanceof ApiError) || error.status !== 404) {
-    return <Trouble error={error} retry={retry} />;
-  }
+  if (!isGone(error)) return <Trouble error={error} retry={retry} />;
   return (
     <Empty title="There is no such flow run">
       <p>It may have been deleted.</p>

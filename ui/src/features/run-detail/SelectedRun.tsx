@@ -11,7 +11,7 @@ import { clock, exact } from "~/model/times";
 import { CopyButton } from "~/parts/CopyButton";
 import { Loading } from "~/parts/Loading";
 import { StateBadge } from "~/parts/StateBadge";
-import { Took } from "~/parts/Time";
+import { RunTook } from "~/parts/Time";
 import { Trouble } from "~/parts/Trouble";
 
 /** The task run that is selected, beside what it was selected in. */
@@ -42,7 +42,7 @@ function Summary({ run }: { run: TaskRun }) {
       </h3>
       <div className="selected-line">
         <StateBadge type={run.state.type} name={run.state.name} />
-        <Took start={run.started} end={run.ended} />
+        <RunTook run={run} />
         <CopyButton text={run.id} name="Copy id" bare />
       </div>
       {run.state.message ? <p className="mono selected-why">{errorIn(run.state.message)}</p> : null}

@@ -6,7 +6,7 @@ import { Empty } from "~/parts/Empty";
 import { Loading } from "~/parts/Loading";
 import { StateBadge } from "~/parts/StateBadge";
 import { StateBar } from "~/parts/StateBar";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 import { Trouble } from "~/parts/Trouble";
 
 /** The flow runs that the run called. */
@@ -72,7 +72,7 @@ function SubflowRow({ run }: { run: FlowRunItem }) {
         <Ago at={run.started ?? run.created} />
       </td>
       <td className="right">
-        <Took start={run.started} end={run.ended} />
+        <RunTook run={run} />
       </td>
       <td className="subflow-states">
         <StateBar counts={run.task_runs} />

@@ -4,18 +4,19 @@ import { useMemo } from "react";
 import { type FlowRun, totalOf } from "~/api/shapes";
 import { taskRun } from "~/api/taskRun";
 import { type RunsRead, timeline } from "~/api/timeline";
+import { barText, HoverCard } from "~/features/run-detail/HoverCard";
 import { NoTaskRuns } from "~/features/run-detail/NoTaskRuns";
 import { PartNote } from "~/features/run-detail/PartNote";
+import { TagField } from "~/features/run-detail/TagField";
 import { useLiveSubflows } from "~/features/run-detail/useLiveSubflows";
 import { useRunSearch } from "~/features/run-detail/useRunSearch";
 import { useRunSeconds } from "~/features/run-detail/useRunSeconds";
 import type { RunLink } from "~/features/timeline/links";
 import { Timeline } from "~/features/timeline/Timeline";
-import { beginOf, endOf } from "~/model/timeline";
-import { type TimelineRuns, typeOf, withSubflows } from "~/model/timelineRuns";
-import { duration } from "~/model/times";
+import { type TimelineRuns, withSubflows } from "~/model/timelineRuns";
+import { withTag } from "~/model/timelineTags";
+import { Empty } from "~/parts/Empty";
 import { Loading } from "~/parts/Loading";
-import { StateBadge } from "~/parts/StateBadge";
 import { Trouble } from "~/parts/Trouble";
 
 /** When each task run ran. */
@@ -77,6 +78,7 @@ function Drawn({ run, runs }: { run: FlowRun; runs: TimelineRuns }) {
     () => new Set(open?.map((id) => runs.ids.indexOf(id)).filter((place) => place >= 0)),
     [open, runs],
   );
+  const shown = useMemo(() => withTag(runs, search.tag), [runs, search.tag]);
   const navigate = useNavigate();
   const toggle = (name: string) => {
     const others = open?.filter((one) => one !== name) ?? [];
@@ -88,24 +90,35 @@ function Drawn({ run, runs }: { run: FlowRun; runs: TimelineRuns }) {
   return (
     <>
       <PartNote runs={runs} count={totalOf(run.task_runs)} />
-      <Timeline
-        columns={columns}
-        now={now}
-        isLive={run.is_open}
-        nameOf={(one) => runs.names[one] ?? ""}
-        selected={selected}
-        select={(one) => {
-          const id = runs.ids[one] as string;
-          if (!columns.isFlow[columns.task[one] as number]) change({ run: id });
-          else void navigate({ to: "/runs/$id", params: { id } });
-        }}
-        links={links}
-        unfolded={unfolded}
-        unfold={(task) => toggle(columns.taskNames[task] as string)}
-        opened={opened}
-        open={(one) => toggle(runs.ids[one] as string)}
-        card={(one) => <HoverCard runs={runs} run={one} now={now} />}
-      />
+      <TagField runs={runs} />
+      {shown?.includes(1) === false ? (
+        <Empty title={`No task run has the tag ${search.tag}`}>
+          <button type="button" className="button" onClick={() => change({ tag: undefined })}>
+            Show all
+          </button>
+        </Empty>
+      ) : (
+        <Timeline
+          columns={columns}
+          shown={shown}
+          now={now}
+          isLive={run.is_open}
+          nameOf={(one) => runs.names[one] ?? ""}
+          textOf={(one) => barText(runs, one, now)}
+          selected={selected}
+          select={(one) => {
+            const id = runs.ids[one] as string;
+            if (!columns.isFlow[columns.task[one] as number]) change({ run: id });
+            else void navigate({ to: "/runs/$id", params: { id } });
+          }}
+          links={links}
+          unfolded={unfolded}
+          unfold={(task) => toggle(columns.taskNames[task] as string)}
+          opened={opened}
+          open={(one) => toggle(runs.ids[one] as string)}
+          card={(one) => <HoverCard runs={runs} run={one} now={now} />}
+        />
+      )}
     </>
   );
 }
@@ -122,29 +135,4 @@ function useLinks(runs: TimelineRuns, id: string | undefined, at: number): reado
       return takers.has(one) ? [{ from: at, to: place }] : [];
     });
   }, [runs, at, found.data]);
-}
-
-function HoverCard({ runs, run, now }: { runs: TimelineRuns; run: number; now: number }) {
-  const { columns } = runs;
-  const begin = beginOf(columns, run);
-  const started = columns.start[run] as number;
-  const waited = started - (columns.created[run] as number);
-  return (
-    <div className="hover-card">
-      <strong>{runs.names[run]}</strong>
-      <StateBadge type={typeOf(columns, run)} name={runs.stateNames[run] ?? null} />
-      <dl>
-        <dt>Began after</dt>
-        <dd className="num">{duration(begin)}</dd>
-        <dt>{Number.isNaN(started) ? "Waits for" : "Took"}</dt>
-        <dd className="num">{duration(endOf(columns, run, now) - begin)}</dd>
-        {waited >= 0.001 ? (
-          <>
-            <dt>Waited</dt>
-            <dd className="num">{duration(waited)}</dd>
-          </>
-        ) : null}
-      </dl>
-    </div>
-  );
 }

@@ -3,10 +3,11 @@ import { useEffect } from "react";
 import { paced } from "~/live/paced";
 import { listen } from "~/live/stream";
 
-/** Read a flow run, its task runs and what is selected of them anew as they change. */
-export function useLiveRun(id: string): void {
+/** Read a flow run, its task runs and what is selected of them anew as they change, while live. */
+export function useLiveRun(id: string, isLive: boolean): void {
   const queries = useQueryClient();
   useEffect(() => {
+    if (!isLive) return;
     const readAnew = (...key: string[]) => queries.invalidateQueries({ queryKey: key });
     const header = paced(() => readAnew("flow-run", id));
     const tasks = paced(() =>
@@ -29,5 +30,5 @@ export function useLiveRun(id: string): void {
       header.stop();
       tasks.stop();
     };
-  }, [id, queries]);
+  }, [id, isLive, queries]);
 }

@@ -60,8 +60,7 @@ export function BulkDialog({
     const tell = (some: readonly RunOutcome[]) => setDone((before) => withOutcomes(before, some));
     try {
       const { kind, meant, verb } = asked;
-      if (kind === "task" && "ids" in meant)
-        await cancelTasks(meant.ids, tell, stop.current.signal);
+      if (kind === "task") await cancelTasks(meant, tell, stop.current.signal);
       else await actOnFlows(verb, meant, tell, stop.current.signal);
     } catch (problem) {
       setError(problem);

@@ -4,7 +4,7 @@ import { type FlowRunItem, totalOf } from "~/api/shapes";
 import { whyOf } from "~/features/runs/why";
 import { StateBadge } from "~/parts/StateBadge";
 import { StateBar } from "~/parts/StateBar";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 
 /** The columns of flow runs. */
 export function FlowRunHeads() {
@@ -61,7 +61,7 @@ export const FlowRunCells = memo(({ run }: { run: FlowRunItem }) => {
         <Ago at={run.started ?? run.created} />
       </span>
       <span role="cell" className="runs-took">
-        <Took start={run.started} end={run.ended} />
+        <RunTook run={run} />
       </span>
     </>
   );

@@ -69,7 +69,7 @@ export function FoundRuns({ filter }: { filter: RunFilter }) {
         <BulkBar
           count={selected.size}
           isAll={isAll}
-          canAll={!isTask && hasNextPage}
+          canAll={hasNextPage}
           isTask={isTask}
           selectAll={() => setAll(true)}
           clear={clear}

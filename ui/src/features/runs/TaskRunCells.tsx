@@ -3,7 +3,7 @@ import { memo } from "react";
 import type { TaskRunItem } from "~/api/shapes";
 import { whyOf } from "~/features/runs/why";
 import { StateBadge } from "~/parts/StateBadge";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 
 /** The columns of task runs. */
 export function TaskRunHeads() {
@@ -58,7 +58,7 @@ export const TaskRunCells = memo(({ run }: { run: TaskRunItem }) => {
         <Ago at={run.started ?? run.created} />
       </span>
       <span role="cell" className="runs-took">
-        <Took start={run.started} end={run.ended} />
+        <RunTook run={run} />
       </span>
     </>
   );

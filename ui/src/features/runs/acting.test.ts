@@ -48,7 +48,7 @@ test("a task run that is refused does not keep the others from being cancelled",
     .mockResolvedValueOnce(answer({ code: "ended", message: "It is over.", hint: "" }, 409))
     .mockResolvedValueOnce(answer({ is_cancelled: false }));
   vi.stubGlobal("fetch", fetch);
-  await cancelTasks(["a", "b"], tell, new AbortController().signal);
+  await cancelTasks({ ids: ["a", "b"] }, tell, new AbortController().signal);
   expect(told).toEqual([
     { id: "a", outcome: "refused", reason: "It is over." },
     { id: "b", outcome: "asked" },
@@ -66,4 +66,22 @@ test("a summary counts all and keeps the reasons of the first ones only", () => 
     ["deleted", 100],
   ]);
   expect(reasons).toHaveLength(200);
+});
+
+test("task runs that fit a filter are cancelled page by page", async () => {
+  const asked: string[] = [];
+  const fetch = vi.fn().mockImplementation((url: string, { method }: RequestInit) => {
+    asked.push(`${method} ${url}`);
+    if (method === "POST") return Promise.resolve(answer({ is_cancelled: false }));
+    const isFirst = !url.includes("cursor");
+    const items = isFirst ? [{ id: "c" }, { id: "b" }] : [{ id: "a" }];
+    return Promise.resolve(answer({ items, next: isFirst ? "place" : null, searched_to: null }));
+  });
+  vi.stubGlobal("fetch", fetch);
+  const filter = { task: ["load"], is_open: true };
+  await cancelTasks({ filter }, tell, new AbortController().signal);
+  expect(told).toEqual(["c", "b", "a"].map((id) => ({ id, outcome: "asked" })));
+  const lists = asked.filter((one) => one.startsWith("GET"));
+  expect(lists).toHaveLength(2);
+  expect(lists[1]).toContain("task=load&is_open=true&cursor=place");
 });

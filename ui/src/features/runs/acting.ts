@@ -1,6 +1,13 @@
 import { ApiError } from "~/api/client";
-import { type Act, AT_ONCE, actOnFlowRuns, cancelTaskRun, type Meant } from "~/api/runs";
-import type { Outcomes } from "~/api/shapes";
+import {
+  type Act,
+  AT_ONCE,
+  actOnFlowRuns,
+  cancelTaskRun,
+  type Meant,
+  taskRunsThatFit,
+} from "~/api/runs";
+import type { Outcomes, TaskRunPage } from "~/api/shapes";
 
 export type RunOutcome = Outcomes["items"][number];
 type Tell = (done: readonly RunOutcome[]) => void;
@@ -14,6 +21,7 @@ export interface Summary {
 
 export const NOTHING: Summary = { count: 0, counts: new Map(), reasons: [] };
 const REASONS = 200;
+const TOGETHER = 6; // as many requests as browsers have under way to one host
 
 /** The summary with some more outcomes; it stays small whatever their number. */
 export function withOutcomes(before: Summary, some: readonly RunOutcome[]): Summary {
@@ -45,15 +53,21 @@ export async function actOnFlows(
   } while (cursor !== null && !stop.aborted);
 }
 
-/** Cancel task runs one by one, telling what came of each, until it is stopped. */
-export async function cancelTasks(
-  ids: readonly string[],
-  tell: Tell,
-  stop: AbortSignal,
-): Promise<void> {
-  for (const id of ids) {
-    if (stop.aborted) return;
-    tell([await cancelled(id)]);
+/** Cancel task runs, a few at a time, telling what came of each, until it is stopped. */
+export async function cancelTasks(meant: Meant, tell: Tell, stop: AbortSignal): Promise<void> {
+  if ("ids" in meant) return cancelEach(meant.ids, tell, stop);
+  let cursor: string | null = null;
+  do {
+    const page: TaskRunPage = await taskRunsThatFit(meant.filter, cursor);
+    const ids = page.items.map(({ id }) => id);
+    await cancelEach(ids, tell, stop);
+    cursor = page.next;
+  } while (cursor !== null && !stop.aborted);
+}
+
+async function cancelEach(ids: readonly string[], tell: Tell, stop: AbortSignal): Promise<void> {
+  for (let from = 0; from < ids.length && !stop.aborted; from += TOGETHER) {
+    tell(await Promise.all(ids.slice(from, from + TOGETHER).map(cancelled)));
   }
 }
 

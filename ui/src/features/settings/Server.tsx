@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { type ServiceShown, server, settings, version } from "~/api/settings";
 import { bytesText } from "~/model/bytes";
-import { duration } from "~/model/times";
+import { ago } from "~/model/times";
 import { Card } from "~/parts/Card";
 import { Loading } from "~/parts/Loading";
 import { StateMark } from "~/parts/StateMark";
@@ -119,7 +119,7 @@ function Service({ one }: { one: ServiceShown }) {
       </span>
       <span className="muted num">
         {one.is_late ? "late: " : ""}
-        {one.runs === 0 ? "not done yet" : `${duration(one.age)} ago`}
+        {one.runs === 0 ? "not done yet" : ago(-1_000 * one.age, 0)}
         {one.failures > 0
           ? ` · failed ${one.failures.toLocaleString("en")} ${one.failures === 1 ? "time" : "times"}`
           : ""}

@@ -4,7 +4,7 @@ import type { Line, TaskRun } from "~/api/shapes";
 import { Traceback, TracebackText } from "~/features/run-detail/Traceback";
 import { attemptErrorIn, errorIn, tracebackIn } from "~/model/logs";
 import { BAD, isStateType, type StateType } from "~/model/states";
-import { clock, duration } from "~/model/times";
+import { clock, duration, secondsFrom } from "~/model/times";
 import { Card } from "~/parts/Card";
 import { StateBadge } from "~/parts/StateBadge";
 
@@ -34,6 +34,7 @@ export function Attempts({ run }: { run: TaskRun }) {
             of={run}
             isLast={place === 0}
             line={lineOf(attempt, run.attempts, lines)}
+            next={newestFirst[place - 1]}
           />
         ))}
       </ol>
@@ -46,14 +47,17 @@ function Tried({
   of,
   isLast,
   line,
+  next,
 }: {
   attempt: Attempt;
   of: TaskRun;
   isLast: boolean;
   line: string | undefined;
+  next: Attempt | undefined;
 }) {
   const end = isLast ? of.state : attempt.state;
-  const isBad = end !== null && isBadEnd(end.type);
+  // One that is followed by another one ended badly, whatever the state between is, if any.
+  const isBad = next !== undefined || (end !== null && isBadEnd(end.type));
   const told = line ? attemptErrorIn(line) : errorIn(end?.message ?? null);
   const traceback = line ? tracebackIn(line) : null;
   return (
@@ -62,7 +66,7 @@ function Tried({
         <strong>Attempt {attempt.number}</strong>
         {end ? <StateBadge type={end.type} name={end.name} /> : null}
         <span className="num muted">{clock(attempt.started)}</span>
-        <span className="num muted">{tookOf(attempt)}</span>
+        <span className="num muted">{tookOf(attempt, next)}</span>
       </div>
       {isBad && !traceback && (told || isLast) ? (
         <p className="attempt-why mono">{told || noMessage(of)}</p>
@@ -75,7 +79,6 @@ function Tried({
   );
 }
 
-/** An attempt that is followed by another one ended badly, whatever the state between is. */
 function isBadEnd(type: string): boolean {
   const fine: readonly StateType[] = ["COMPLETED", "RUNNING", "PENDING"];
   return isStateType(type) && !fine.includes(type);
@@ -89,8 +92,9 @@ function noMessage(run: TaskRun): string {
   return "It left no message.";
 }
 
-function tookOf({ started, ended }: Attempt): string {
-  return ended ? duration((Date.parse(ended) - Date.parse(started)) / 1000) : "";
+function tookOf({ started, ended }: Attempt, next: Attempt | undefined): string {
+  const end = ended ?? next?.started;
+  return end ? duration(secondsFrom(started, end)) : "";
 }
 
 /** What was logged of its error between the start of an attempt and that of the next one. */

@@ -6,7 +6,7 @@ import { TaskRunActions } from "~/features/task-run/TaskRunActions";
 import { bytesText } from "~/model/bytes";
 import { duration } from "~/model/times";
 import { StateBadge } from "~/parts/StateBadge";
-import { Ago, Took } from "~/parts/Time";
+import { Ago, RunTook } from "~/parts/Time";
 
 /** What the task run is, how it stands, and what can be done about it. */
 export function TaskRunHeader({ run }: { run: TaskRun }) {
@@ -31,7 +31,7 @@ export function TaskRunHeader({ run }: { run: TaskRun }) {
         </Fact>
         {run.started ? (
           <Fact name={run.is_open ? "Running for" : "Took"}>
-            <Took start={run.started} end={run.ended} />
+            <RunTook run={run} />
           </Fact>
         ) : null}
         {run.attempt > 1 || run.retries > 0 ? (

@@ -1,23 +1,30 @@
 import { Maximize2, ZoomIn, ZoomOut } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { draw, timeAt } from "~/features/timeline/draw";
+import { draw } from "~/features/timeline/draw";
+import { timeAt } from "~/features/timeline/drawing";
 import { drawLinks, middlesOf, type RunLink } from "~/features/timeline/links";
 import { type Palette, paletteOf } from "~/features/timeline/palette";
+import { groupText, nextRow, rowText, viewWith } from "~/features/timeline/rows";
 import { gutterOf, heightOf, RULER, stack } from "~/features/timeline/scene";
 import { type Target, targetAt } from "~/features/timeline/target";
 import { useCanvas } from "~/features/timeline/useCanvas";
 import { useGestures } from "~/features/timeline/useGestures";
 import { pan, type View, wholeView, zoom } from "~/features/timeline/view";
+import { tickText } from "~/model/ticks";
 import { layRows, type RunColumns } from "~/model/timeline";
 import { groupRuns } from "~/model/timelineGroups";
 import "./timeline.css";
 
 interface Props {
   readonly columns: RunColumns;
+  /** 0 for each run that is left out; null where none is. */
+  readonly shown: Uint8Array | null;
   /** Seconds since the flow run's start: now while it runs, else when it ended. */
   readonly now: number;
   readonly isLive: boolean;
   readonly nameOf: (run: number) => string;
+  /** What is read out of a run. */
+  readonly textOf: (run: number) => string;
   readonly selected: number;
   readonly select: (run: number) => void;
   /** What is drawn as lines between bars: the edges of what is selected. */
@@ -37,11 +44,12 @@ const CARD = 250;
 
 /** The task runs of a flow run as bars over time. */
 export function Timeline(props: Props) {
-  const { columns, now, isLive, nameOf, selected, select, links, unfolded, unfold, card } = props;
-  const { opened, open } = props;
+  const { columns, shown, now, isLive, nameOf, textOf, selected, select, links, card } = props;
+  const { unfolded, unfold, opened, open } = props;
   const [pointed, setPointed] = useState<{ run: number; x: number; y: number } | null>(null);
   const [brushed, setBrushed] = useState<{ from: number; to: number } | null>(null);
-  const groups = useMemo(() => groupRuns(columns, now), [columns, now]);
+  const [cursor, setCursor] = useState(-1);
+  const groups = useMemo(() => groupRuns(columns, now, shown), [columns, now, shown]);
   const scene = useMemo(
     () => stack(layRows(columns, groups, unfolded, now, opened)),
     [columns, groups, unfolded, now, opened],
@@ -66,13 +74,14 @@ export function Timeline(props: Props) {
       height,
       nameOf,
       marked,
+      cursor,
       palette: palette.current,
     };
     draw(context, drawing);
     drawLinks(context, drawing, links, middles);
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is drawn has changed
-  useEffect(redraw, [columns, scene, view, now, pointed, selected, links, size]);
+  useEffect(redraw, [scene, view, now, pointed, cursor, selected, links, size]);
   useThemeChange(() => {
     palette.current = null;
     redraw();
@@ -97,7 +106,8 @@ export function Timeline(props: Props) {
       setView(pan(view, seconds, dy, whole, below));
     },
     point: (x, y) => {
-      const run = target(x, y).run;
+      const { run, group } = target(x, y);
+      canvas.current?.classList.toggle("is-over", run >= 0 || group >= 0);
       setPointed(run >= 0 ? { run, x, y } : null);
     },
     leave: () => setPointed(null),
@@ -108,14 +118,35 @@ export function Timeline(props: Props) {
       else if (run >= 0) select(run);
     },
     fit: () => setView(null),
+    step: (by) => {
+      const next = nextRow(scene, cursor, by);
+      setCursor(next);
+      if (next >= 0) setView(viewWith(view, scene, next, size.height));
+    },
+    act: () => {
+      const row = scene.rows[cursor];
+      if (row?.kind === "group") unfold(row.group.task);
+      else if (row?.kind === "run") row.unfolded === null ? select(row.run) : open(row.run);
+    },
+    blur: () => setCursor(-1),
   });
 
   const middle = (view.from + view.to) / 2;
   return (
     <div className="timeline">
       <div className="timeline-canvas" style={{ height: heightOf(scene) + RULER + ROOM }}>
-        <canvas ref={canvas} tabIndex={0} role="img" aria-label={describe(groups)} />
+        {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: a screen reader lets keys through to an application only */}
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-roledescription="timeline"
+          aria-label={describe(groups)}
+        />
       </div>
+      <p className="hidden-text" role="status">
+        {rowText(scene.rows[cursor], textOf)}
+      </p>
       {brushed ? (
         <div
           className="timeline-brush"
@@ -137,6 +168,10 @@ export function Timeline(props: Props) {
         </div>
       ) : null}
       <div className="timeline-tools">
+        {columns.tries.size > 0 ? <span className="timeline-key">was tried again</span> : null}
+        <output className="timeline-span num" aria-label="Shown">
+          {chosen ? spanText(chosen) : ""}
+        </output>
         <Tool
           name="Zoom in (+)"
           icon={ZoomIn}
@@ -167,11 +202,14 @@ function Tool({ name, icon: Icon, act }: { name: string; icon: typeof ZoomIn; ac
   );
 }
 
+function spanText({ from, to }: View): string {
+  const step = (to - from) / 10;
+  return `${tickText(Math.max(from, 0), step)} – ${tickText(to, step)}`;
+}
+
 function describe(groups: ReturnType<typeof groupRuns>): string {
-  const parts = groups.map(({ name, runs, bad }) => {
-    return `${name}: ${runs.length} runs${bad ? `, ${bad} failed` : ""}`;
-  });
-  return `Timeline. ${parts.join("; ")}. The tab Task runs has the same as a table.`;
+  const parts = groups.map(groupText).join("; ");
+  return `Timeline. ${parts}. Up, down and Enter go through its rows; plus and minus zoom. The tab Task runs has the same as a table.`;
 }
 
 function useThemeChange(act: () => void): void {

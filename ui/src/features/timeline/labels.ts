@@ -1,6 +1,6 @@
 /** The words left of the bars. */
 
-import type { Drawing } from "~/features/timeline/draw";
+import type { Drawing } from "~/features/timeline/drawing";
 import { gutterOf } from "~/features/timeline/scene";
 import { classOf, type Group, type Row } from "~/model/timeline";
 import { duration } from "~/model/times";
@@ -42,13 +42,15 @@ export function drawLabel(
   canvas.fillStyle = palette.muted;
   if (!isNarrow) canvas.fillText(count, left + 6 + canvas.measureText(name).width, y - 6);
   canvas.font = `450 11px ${palette.font}`;
-  const bad = group.bad > 0 ? `${group.bad.toLocaleString("en")} failed` : "";
+  const bad = group.bad > 0 ? `${group.bad.toLocaleString("en")} failed ` : "";
   canvas.fillStyle = palette.failed;
   canvas.fillText(bad, left, y + 8);
   canvas.fillStyle = palette.muted;
-  const indent = bad ? canvas.measureText(`${bad} `).width : 0;
+  const indent = canvas.measureText(bad).width;
+  const again = group.retried > 0 ? ` · ↻ ${group.retried.toLocaleString("en")}` : "";
   const more = isNarrow ? count : `p50 ${duration(group.median)}`;
-  canvas.fillText(`${bad ? "· " : ""}${more}`, left + indent, y + 8);
+  const rest = `${bad ? "· " : ""}${more}${again}`;
+  canvas.fillText(clip(canvas, rest, gutter - left - indent - 6), left + indent, y + 8);
 }
 
 const DEEPEST = 6;

@@ -1,6 +1,6 @@
 /** Whose results a run takes, and who takes its: curves from bar to bar, for one run at a time. */
 
-import { type Drawing, xOf } from "~/features/timeline/draw";
+import { type Drawing, xOf } from "~/features/timeline/drawing";
 import { gutterOf, RULER, type Scene } from "~/features/timeline/scene";
 import { beginOf, endOf } from "~/model/timeline";
 

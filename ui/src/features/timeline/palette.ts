@@ -11,6 +11,9 @@ export interface Palette {
   readonly band: string;
   readonly accent: string;
   readonly failed: string;
+  /** Of an attempt after which another one followed. */
+  readonly again: string;
+  readonly focus: string;
   readonly font: string;
 }
 
@@ -36,6 +39,8 @@ export function paletteOf(element: HTMLElement): Palette {
     band: color("sunken"),
     accent: color("accent"),
     failed: color("failed-text"),
+    again: color("again"),
+    focus: color("accent-soft"),
     font: getComputedStyle(element).fontFamily,
   };
   probe.remove();

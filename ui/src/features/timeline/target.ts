@@ -1,6 +1,6 @@
 /** What lies under the pointer. */
 
-import { timeAt } from "~/features/timeline/draw";
+import { timeAt } from "~/features/timeline/drawing";
 import { gutterOf, RULER, rowAt, type Scene } from "~/features/timeline/scene";
 import type { View } from "~/features/timeline/view";
 import { beginOf, firstAfter, type Row, type RunColumns } from "~/model/timeline";

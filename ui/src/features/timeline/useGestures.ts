@@ -9,6 +9,12 @@ interface Gestures {
   readonly leave: () => void;
   readonly press: (x: number, y: number) => void;
   readonly fit: () => void;
+  /** To the next row with a name, or the one before. */
+  readonly step: (by: 1 | -1) => void;
+  /** Do with that row what a press on its name does. */
+  readonly act: () => void;
+  /** The keys are elsewhere. */
+  readonly blur: () => void;
   /** The height of the ruler: what is dragged there is a stretch of time. */
   readonly rulerBelow: number;
   /** A stretch is being dragged, in pixels; none any more where the end is null. */
@@ -19,6 +25,7 @@ interface Gestures {
 
 const SLOP = 4; // pixels that a press may move
 const STEP = 60;
+const PAGE = 300;
 
 const KEYS: Readonly<Record<string, (to: Gestures, middle: number) => void>> = {
   "+": (to, middle) => to.zoom(0.7, middle),
@@ -27,8 +34,12 @@ const KEYS: Readonly<Record<string, (to: Gestures, middle: number) => void>> = {
   "0": (to) => to.fit(),
   ArrowLeft: (to) => to.pan(-STEP, 0),
   ArrowRight: (to) => to.pan(STEP, 0),
-  ArrowUp: (to) => to.pan(0, -STEP),
-  ArrowDown: (to) => to.pan(0, STEP),
+  ArrowUp: (to) => to.step(-1),
+  ArrowDown: (to) => to.step(1),
+  PageUp: (to) => to.pan(0, -PAGE),
+  PageDown: (to) => to.pan(0, PAGE),
+  Enter: (to) => to.act(),
+  " ": (to) => to.act(),
 };
 
 /** Wheel, pinch, drag, keys and presses on a canvas, as zooming, moving and pointing. */
@@ -40,6 +51,7 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
     if (!element) return;
     let held: { x: number; y: number; moved: boolean } | null = null;
     let brushed: number | null = null;
+    const fingers = new Map<number, PointerEvent>();
 
     const wheel = (event: WheelEvent) => {
       const to = latest.current;
@@ -51,11 +63,22 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
       }
     };
     const down = (event: PointerEvent) => {
+      fingers.set(event.pointerId, event);
+      if (fingers.size > 1) {
+        held = null; // two fingers zoom, and press nothing
+        brushed = null;
+        latest.current.brush(0, null);
+        return;
+      }
       if (event.offsetY < latest.current.rulerBelow) brushed = event.offsetX;
       else held = { x: event.offsetX, y: event.offsetY, moved: false };
       element.setPointerCapture(event.pointerId);
     };
     const move = (event: PointerEvent) => {
+      if (fingers.size > 1) {
+        pinch(fingers, event, latest.current);
+        return;
+      }
       if (brushed !== null) {
         latest.current.brush(brushed, event.offsetX);
         return;
@@ -71,6 +94,7 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
       held = { x: event.offsetX, y: event.offsetY, moved: true };
     };
     const up = (event: PointerEvent) => {
+      fingers.delete(event.pointerId);
       if (brushed !== null) {
         if (Math.abs(event.offsetX - brushed) > SLOP) latest.current.pick(brushed, event.offsetX);
         else latest.current.brush(brushed, null);
@@ -86,24 +110,38 @@ export function useGestures(canvas: RefObject<HTMLCanvasElement | null>, gesture
       event.preventDefault();
       act(latest.current, element.clientWidth / 2);
     };
+    const cancel = (event: PointerEvent) => {
+      fingers.delete(event.pointerId);
+      held = null;
+      brushed = null;
+      latest.current.brush(0, null);
+    };
     const leave = () => latest.current.leave();
+    const blur = () => latest.current.blur();
     const fit = () => latest.current.fit();
 
-    element.addEventListener("wheel", wheel, { passive: false });
-    element.addEventListener("pointerdown", down);
-    element.addEventListener("pointermove", move);
-    element.addEventListener("pointerup", up);
-    element.addEventListener("pointerleave", leave);
-    element.addEventListener("dblclick", fit);
-    element.addEventListener("keydown", key);
-    return () => {
-      element.removeEventListener("wheel", wheel);
-      element.removeEventListener("pointerdown", down);
-      element.removeEventListener("pointermove", move);
-      element.removeEventListener("pointerup", up);
-      element.removeEventListener("pointerleave", leave);
-      element.removeEventListener("dblclick", fit);
-      element.removeEventListener("keydown", key);
-    };
+    const ended = new AbortController();
+    const { signal } = ended;
+    element.addEventListener("wheel", wheel, { passive: false, signal });
+    element.addEventListener("pointerdown", down, { signal });
+    element.addEventListener("pointermove", move, { signal });
+    element.addEventListener("pointerup", up, { signal });
+    element.addEventListener("pointercancel", cancel, { signal });
+    element.addEventListener("pointerleave", leave, { signal });
+    element.addEventListener("dblclick", fit, { signal });
+    element.addEventListener("keydown", key, { signal });
+    element.addEventListener("blur", blur, { signal });
+    return () => ended.abort();
   }, [canvas]);
+}
+
+/** A finger of two has moved: zoom by how much further apart they are, around their middle. */
+function pinch(fingers: Map<number, PointerEvent>, event: PointerEvent, to: Gestures): void {
+  const before = fingers.get(event.pointerId);
+  const other = [...fingers.values()].find(({ pointerId }) => pointerId !== event.pointerId);
+  if (!before || !other) return;
+  const was = Math.abs(before.offsetX - other.offsetX);
+  const is = Math.abs(event.offsetX - other.offsetX);
+  fingers.set(event.pointerId, event);
+  if (was > SLOP && is > SLOP) to.zoom(was / is, (event.offsetX + other.offsetX) / 2);
 }
