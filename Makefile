@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check wheel docs bench faults clean
+.PHONY: help demo test check wheel docs bench performance faults clean
 
 help: ## Say what there is to make
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(READY) ## Run the census of the standard library, and say how to look at the run
 	@scripts/build-ui || echo "The demo goes on without it."
@@ -48,12 +48,19 @@ bench: $(READY) ## Measure against Prefect, in an environment of its own (minute
 	@echo "  cat build/overhead.json build/cache.json"
 	@echo "  $(BIN)/python benchmarks/million.py"
 
+performance: $(READY) ## Measure every budget, and write docs/performance.md (an hour)
+	@$(BIN)/python benchmarks/report.py --measure
+	@echo "To read it, and to measure one part anew:"
+	@echo "  cat docs/performance.md"
+	@echo "  $(BIN)/python benchmarks/report.py --measure runners"
+
 faults: $(READY) ## Kill, crowd and fill the disk at full length (minutes)
 	@$(BIN)/python tests/faults/kill_loop.py
 	@$(BIN)/python tests/faults/many_processes.py
 	@$(BIN)/python -m tests.faults.limit_loop
 	@$(BIN)/python -m tests.faults.lease_loop
 	@$(BIN)/python -m tests.faults.result_kill_loop --kills 200
+	@$(BIN)/python -m tests.faults.process_kill_loop --kills 100
 	@$(BIN)/python -m tests.faults.shipping_loop --kills 50
 	@$(BIN)/python -m tests.faults.shipping_loop --kills 0 --stops 20 --postgres
 	@$(BIN)/python -m tests.faults.schema_loop --seconds 900

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import socket
 import statistics
@@ -132,14 +133,18 @@ def main() -> None:
     parser.add_argument("--lines", action="store_true", help="a log line in each task run")
     parser.add_argument("--edges", action="store_true", help="an input of each task run")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     args = parser.parse_args()
     shape = Shape(runs=args.runs, lines=args.lines, edges=args.edges)
     rounds = [
         measure(shape, args.logs, args.servers, postgres=args.database == "postgres")
         for _ in range(args.rounds)
     ]
-    for name in rounds[0]:
-        print(f"{name:40} {statistics.median(one[name] for one in rounds):12,.0f}")
+    figures = {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    for name, figure in figures.items():
+        print(f"{name:40} {figure:12,.0f}")
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--idle", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--poll", action="store_true", help="ask for the list, no stream")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flowstone-live-") as home, server(home) as found:
         pid, address = found
@@ -52,8 +53,11 @@ def main() -> None:
             f"from the beginning of a run to {how}: median {statistics.median(times):.0f} ms, "
             f"90 % {times[int(len(times) * 0.9)]:.0f} ms, longest {times[-1]:.0f} ms ({len(times)})"
         )
+        figures = {"median_ms": statistics.median(times), "longest_ms": times[-1]}
         if arguments.idle:
-            print_idle(pid, arguments.idle)
+            figures |= measure_idle(pid, arguments.idle)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def latencies(home: str, sightings: Iterator[set[str]], runs: int) -> Iterator[float]:
@@ -106,8 +110,8 @@ def polled(address: tuple[str, int]) -> Iterator[set[str]]:
         time.sleep(0.01)
 
 
-def print_idle(pid: int, seconds: float) -> None:
-    """Print what the server uses while nothing happens."""
+def measure_idle(pid: int, seconds: float) -> dict[str, float]:
+    """Print what the server uses while nothing happens, and return it."""
     before = cpu(pid)
     time.sleep(seconds)
     used = cpu(pid) - before
@@ -121,6 +125,7 @@ def print_idle(pid: int, seconds: float) -> None:
         f"idle for {seconds:g} s: {used / seconds:.2%} of a core, "
         f"{memory['VmRSS']:.0f} MiB resident, {memory['RssAnon']:.0f} MiB of them its own"
     )
+    return {"idle_share_of_a_core": used / seconds, "resident_mib": memory["VmRSS"]}
 
 
 def cpu(pid: int) -> float:

@@ -5,7 +5,12 @@ Makes a flow run of `--task-runs` in a throwaway home, starts a server over it, 
 - from asking for the page until its header and its first bars are there, and until all bars are;
 - the time of the main thread for each frame while the wheel zooms the timeline for `--seconds`;
 - from the moment at which a flow run ends until its page says so (`--changes` times);
-- by how much the heap of an open page grew in `--minutes` of a flow run that goes on.
+- the log of a run of `--log-lines`: until its lines are there, until its end is, until a search
+  is answered, and the longest task of the main thread while the wheel scrolls;
+- the heap of three open pages, each minute for `--minutes` of a flow run that goes on.
+
+With `--history` it measures the home page instead, over what `make_history.py` made: from asking
+for it until its cards hold their data. Nothing is deleted there.
 
 The page has to be built (`scripts/build-ui`), and Chromium to be found (`--chromium`).
 """
@@ -22,13 +27,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from live import server
+from make_history import FOLDER
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from throwaway import kept_postgres
 
 _LARGE = """
 import sys
@@ -62,6 +71,18 @@ def ending():
 for line in sys.stdin:
     ending()
 """
+_LOGGING = """
+import sys
+from flowstone import flow, get_run_logger
+
+@flow
+def logging(count):
+    log = get_run_logger()
+    for number in range(count):
+        log.info("row %s was read%s", number, " as a needle" if number % 99_991 == 7 else "")
+
+logging(int(sys.argv[1]))
+"""
 _GOING_ON = """
 import time
 from flowstone import flow, get_run_logger, task
@@ -84,6 +105,8 @@ going_on()
 _DRAWN = "document.querySelector('h1') && document.querySelector('.timeline canvas')"
 _WHOLE = f"{_DRAWN} && !document.querySelector('.part-note')"
 _BADGE = "document.querySelector('.run-head .badge')?.textContent"
+_HOME = "document.querySelector('.home .card h2') && !document.querySelector('.loading')"
+_KEEP_ALL = {f"FLOWSTONE_RETENTION_{kind}_DAYS": "0" for kind in ("RUNS", "LOG_LINES", "ARTIFACTS")}
 _WATCH = f"""new Promise(resolve => {{
     const look = () => {{ if ({_BADGE} === 'Completed') resolve(Date.now()); }};
     new MutationObserver(look).observe(
@@ -98,45 +121,91 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--changes", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=1.0)
+    parser.add_argument("--log-lines", type=int, default=1_000_000)
+    parser.add_argument("--minutes", type=int, default=2)
     parser.add_argument("--chromium", default=shutil.which("chromium") or "chromium")
+    parser.add_argument("--history", choices=("sqlite", "postgres"), help="home, over this history")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     arguments = parser.parse_args()
+    figures = over_history(arguments) if arguments.history else over_new_runs(arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def over_new_runs(arguments: argparse.Namespace) -> dict[str, float]:
+    """Print and return the figures of a flow run that is made for it."""
     with tempfile.TemporaryDirectory(prefix="flowstone-page-") as home, server(home) as found:
-        run_code(home, _LARGE, str(arguments.task_runs))
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=arguments.chromium, args=["--no-sandbox"]
-            )
-            host, port = found[1]
-            measure(browser, home, f"http://{host}:{port}", arguments)
-            browser.close()
+        if arguments.task_runs:
+            run_code(home, _LARGE, str(arguments.task_runs))
+        with chromium(arguments.chromium) as browser:
+            return measure(browser, home, url_of(found[1]), arguments)
 
 
-def measure(browser: Browser, home: str, address: str, arguments: argparse.Namespace) -> None:
-    """Print all figures."""
-    large = f"{address}/runs/{newest_run(address)}"
-    usable, whole = zip(*(opened(browser, large) for _ in range(arguments.rounds)), strict=True)
+def over_history(arguments: argparse.Namespace) -> dict[str, float]:
+    """Print and return how long the home page takes over the history that was made before."""
+    os.environ |= _KEEP_ALL
+    with ExitStack() as stack:
+        if arguments.history == "postgres":
+            url = stack.enter_context(kept_postgres(FOLDER / "postgres"))
+            os.environ["FLOWSTONE_SERVER_DATABASE_CONNECTION_URL"] = url
+        _, address = stack.enter_context(server(str(FOLDER / "sqlite")))
+        browser = stack.enter_context(chromium(arguments.chromium))
+        times = [first_view(browser, url_of(address)) for _ in range(arguments.rounds)]
     print(
-        f"{arguments.task_runs:,} task runs: usable after {statistics.median(usable):.0f} ms, "
-        f"whole after {statistics.median(whole):.0f} ms (medians of {arguments.rounds})"
+        f"home on the history in {arguments.history}: first view after "
+        f"{statistics.median(times):.0f} ms, longest {max(times):.0f} ms ({len(times)})"
     )
-    frames = zoomed(browser, large, arguments.seconds)
-    print(
-        f"zooming: main thread {percentile(frames, 0.5):.1f} ms a frame, p95 "
-        f"{percentile(frames, 0.95):.1f} ms, longest {max(frames):.1f} ms ({len(frames)} frames)"
-    )
+    return {"home_first_view": statistics.median(times)}
+
+
+def first_view(browser: Browser, url: str) -> float:
+    """Return the milliseconds until the cards of the home page hold their data."""
+    page = browser.new_page(bypass_csp=True)
+    page.goto(url, wait_until="commit")
+    shown: float = page.wait_for_function(
+        f"{_HOME} && performance.now()", timeout=60_000
+    ).json_value()
+    page.close()
+    return shown
+
+
+def measure(
+    browser: Browser, home: str, address: str, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Print all figures, and return those that have a budget, in milliseconds."""
+    figures = large_run(browser, address, arguments) if arguments.task_runs else {}
     if arguments.changes:
         shown = list(changes(browser, home, address, arguments.changes))
         print(
             f"a state on screen: median {statistics.median(shown):.0f} ms after it was there, "
             f"longest {max(shown):.0f} ms ({len(shown)})"
         )
+        figures["change"] = statistics.median(shown)
+    if arguments.log_lines:
+        figures |= long_log(browser, home, address, arguments)
     if arguments.minutes:
-        before, after = heap(browser, home, address, arguments.minutes)
-        print(
-            f"heap of an open page: {before / 2**20:.1f} MiB, after {arguments.minutes:g} minutes "
-            f"of changes {after / 2**20:.1f} MiB"
-        )
+        for name, sizes in heaps(browser, home, address, arguments.minutes).items():
+            text = ", ".join(f"{size / 2**20:.1f}" for size in sizes)
+            print(f"heap of {name} that stays open, in MiB, a minute apart: {text}")
+    return figures
+
+
+def large_run(browser: Browser, address: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """Print and return how quick the page of the newest run is, which is a large one."""
+    large = f"{address}/runs/{newest_run(address)}"
+    usable, whole = zip(*(opened(browser, large) for _ in range(arguments.rounds)), strict=True)
+    print(
+        f"{arguments.task_runs:,} task runs: usable after {statistics.median(usable):.0f} ms, "
+        f"whole after {statistics.median(whole):.0f} ms (medians of {arguments.rounds})"
+    )
+    figures = {"usable": statistics.median(usable), "whole": statistics.median(whole)}
+    frames = zoomed(browser, large, arguments.seconds)
+    figures["zoom_frame_p95"] = percentile(frames, 0.95)
+    print(
+        f"zooming: main thread {percentile(frames, 0.5):.1f} ms a frame, p95 "
+        f"{percentile(frames, 0.95):.1f} ms, longest {max(frames):.1f} ms ({len(frames)} frames)"
+    )
+    return figures
 
 
 def opened(browser: Browser, url: str) -> tuple[float, float]:
@@ -222,21 +291,100 @@ def changes(browser: Browser, home: str, address: str, count: int) -> Iterator[f
         page.close()
 
 
-def heap(browser: Browser, home: str, address: str, minutes: float) -> tuple[int, int]:
-    """Return the bytes of an open page's heap after its first seconds, and some minutes later."""
+def long_log(
+    browser: Browser, home: str, address: str, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Print and return how quick the log of a run is that logged very much."""
+    run_code(home, _LOGGING, str(arguments.log_lines), FLOWSTONE_LOGGING_LEVEL="INFO")
+    url = f"{address}/runs/{newest_run(address)}?tab=logs"
+    opening = [lines_opened(browser, url) for _ in range(arguments.rounds)]
+    page = browser.new_page(bypass_csp=True)
+    page.goto(url)
+    page.wait_for_selector(".line-text")
+    longest = scrolled(browser, page, arguments.seconds)
+    end = timed(page, "Latest", f"row {arguments.log_lines - 1} was read")
+    size = used(page)
+    page.get_by_role("searchbox").first.fill("needle")
+    page.wait_for_selector(".lines mark", timeout=60_000)
+    found = page.evaluate("performance.now() - window.asked")
+    page.close()
+    print(
+        f"{arguments.log_lines:,} log lines: usable after {statistics.median(opening):.0f} ms, "
+        f"the end {end:.0f} ms, a search {found:.0f} ms after it was asked for; scrolling: longest "
+        f"task {longest:.1f} ms; heap {size / 2**20:.1f} MiB"
+    )
+    return {"log_usable": statistics.median(opening), "log_scroll_longest": longest}
+
+
+def lines_opened(browser: Browser, url: str) -> float:
+    """Return the milliseconds until lines of a log are in view."""
+    page = browser.new_page(bypass_csp=True)
+    page.goto(url, wait_until="commit")
+    there = "document.querySelector('.line-text') && performance.now()"
+    shown: float = page.wait_for_function(there, timeout=60_000).json_value()
+    page.close()
+    return shown
+
+
+def timed(page: Page, button: str, text: str) -> float:
+    """Return the milliseconds from a click until there is a text."""
+    page.evaluate(
+        "document.addEventListener('pointerdown', () => { window.asked = performance.now(); });"
+        "document.addEventListener('input', () => { window.asked = performance.now(); });"
+    )
+    page.get_by_role("button", name=button).click()
+    page.get_by_text(text).wait_for(timeout=60_000)
+    found: float = page.evaluate("performance.now() - window.asked")
+    return found
+
+
+def scrolled(browser: Browser, page: Page, seconds: float) -> float:
+    """Return the longest task of the main thread, in milliseconds, while the wheel scrolls."""
+    page.locator(".lines").hover()
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        page.mouse.wheel(0, 2_000)
+        page.wait_for_timeout(16)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    mains = {
+        (one["pid"], one["tid"])
+        for one in events
+        if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
+    }
+    return max(
+        float(one.get("tdur", one["dur"])) / 1_000
+        for one in events
+        if (one["pid"], one["tid"]) in mains and one["name"].endswith("RunTask") and "dur" in one
+    )
+
+
+def heaps(browser: Browser, home: str, address: str, minutes: int) -> dict[str, list[int]]:
+    """Return the bytes that open pages hold: after their first seconds, and each minute later."""
     known = newest_run(address)
+    found: dict[str, list[int]] = {}
     with process(home, _GOING_ON):
         while (run := newest_run(address)) == known:
             time.sleep(0.2)
-        page = browser.new_page(bypass_csp=True)
-        page.goto(f"{address}/runs/{run}?tab=logs")
-        page.wait_for_selector(".line", timeout=30_000)
-        page.wait_for_timeout(10_000)
-        before = used(page)
-        page.wait_for_timeout(minutes * 60_000)
-        after = used(page)
-        page.close()
-    return before, after
+        places = {
+            "home": "",
+            "a run's log": f"runs/{run}?tab=logs",
+            "its graph": f"runs/{run}?tab=graph",
+            "its timeline": f"runs/{run}",
+        }
+        pages = {name: browser.new_page(bypass_csp=True) for name in places}
+        for name, page in pages.items():
+            page.goto(f"{address}/{places[name]}")
+            page.wait_for_selector("h1", timeout=120_000)
+        next(iter(pages.values())).wait_for_timeout(20_000)
+        for _ in range(minutes + 1):
+            began = time.monotonic()
+            for name, page in pages.items():
+                found.setdefault(name, []).append(used(page))
+            pages["home"].wait_for_timeout(max(0.0, 60 - (time.monotonic() - began)) * 1_000)
+        for page in pages.values():
+            page.close()
+    return found
 
 
 def used(page: Page) -> int:
@@ -257,9 +405,9 @@ def newest_run(address: str) -> str:
     return str(items[0]["id"]) if items else ""
 
 
-def run_code(home: str, code: str, *arguments: str) -> None:
+def run_code(home: str, code: str, *arguments: str, **variables: str) -> None:
     """Run a program over a home to its end."""
-    environ = environment(home)
+    environ = environment(home) | variables
     subprocess.run([sys.executable, "-c", code, *arguments], env=environ, check=True)
 
 
@@ -283,6 +431,18 @@ def process(home: str, code: str) -> Iterator[subprocess.Popen[str]]:
 
 def environment(home: str) -> dict[str, str]:
     return {**os.environ, "FLOWSTONE_HOME": home, "FLOWSTONE_LOGGING_LEVEL": "CRITICAL"}
+
+
+@contextmanager
+def chromium(path: str) -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def url_of(address: tuple[str, int]) -> str:
+    return f"http://{address[0]}:{address[1]}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

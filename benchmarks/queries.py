@@ -9,10 +9,12 @@ else works on the machine. The budget is 100 ms.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from litestar.testing import TestClient
@@ -21,7 +23,7 @@ from make_history import history_database
 from flowstone.core.ids import id_text
 from flowstone.server.app import create_app
 from flowstone.settings import Settings
-from flowstone.store.databases import Database
+from flowstone.store.databases import Database, EmbeddedDatabase
 
 BUDGET = 0.1
 HERE = "http://127.0.0.1:4840"
@@ -107,24 +109,45 @@ def measured(
     return times
 
 
+def bytes_a_run(database: Database) -> float:
+    """Return the size of the database for each of its task runs, all that belongs to it counted."""
+    size = "page_count * page_size FROM pragma_page_count, pragma_page_size"
+    if not isinstance(database, EmbeddedDatabase):
+        size = "pg_database_size(current_database())"
+    with database.store() as store:
+        ask = store.connection.execute
+        (total,) = ask(f"SELECT {size}").fetchone()
+        (runs,) = ask("SELECT sum(runs) FROM task_count").fetchone()
+    return float(total) / float(runs)
+
+
 def main() -> int:
     """Measure, print, and return 1 where a question is over its budget."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgres"), required=True)
     parser.add_argument("--url", help="where the history is, on a Postgres that runs already")
     parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
     with history_database(given.database, given.url) as database:
         asked = questions(database)
         app = create_app(database, Settings(home=str(database.home)))
         with TestClient(app, base_url=HERE) as client:
             times = measured(client, asked, given.rounds)
+        size = bytes_a_run(database)
     rows = sorted(((_p95([wall for wall, _ in some]), name) for name, some in times.items()))[::-1]
     print(f"{given.database}, load {os.getloadavg()[0]:.1f}; ms:   p50    p95  processor")
     for slowest, name in rows:
         middle, cpu = (statistics.median(parts) * 1e3 for parts in zip(*times[name], strict=True))
         over = " !" * (slowest > BUDGET)
         print(f"{name:40} {middle:7.1f} {slowest * 1e3:7.1f} {cpu:7.1f}{over}")
+    if given.json:
+        figures = {
+            "budget": BUDGET,
+            "p95": {name: slowest for slowest, name in rows},
+            "bytes_a_run": size,
+        }
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
     return int(any(slowest > BUDGET for slowest, _ in rows))
 
 

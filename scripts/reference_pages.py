@@ -1,4 +1,4 @@
-"""Pages of the documentation that are made of the program: its commands and its settings."""
+"""Pages of the documentation that are made of the program: its commands, settings, and parts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from importlib import import_module
 from typing import Any
 
 import msgspec
+from architecture import page as architecture
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from setting_texts import WHAT
 
 from flowstone.cli.command import Command, parser_of
 from flowstone.cli.main import ABOUT, FAMILIES
-from flowstone.settings.declared import Settings, variable
+from flowstone.settings.declared import KNOWN, Settings, variable
+from flowstone.settings.kinds import text_of
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages, as MkDocs asks for."""
     files.append(File.generated(config, "reference/commands.md", content=commands_page()))
     files.append(File.generated(config, "reference/settings.md", content=settings_page()))
+    files.append(File.generated(config, "reference/architecture.md", content=architecture()))
     return files
 
 
@@ -47,7 +51,7 @@ def commands_of(family: str) -> Iterator[tuple[str, Command]]:
 
 
 def settings_page() -> str:
-    """Return the page of the settings: each with its variable and its default."""
+    """Return the page of the settings: each with its variable, its default, what it is for."""
     parts = [
         "# Settings",
         (
@@ -57,12 +61,14 @@ def settings_page() -> str:
         ),
     ]
     for title, kind, prefix in _groups():
-        parts.append(f"## {title}\n\n{inspect.getdoc(kind) or ''}")
-        rows = ["| variable | default |", "|---|---|"]
+        about, _, _ = (inspect.getdoc(kind) or "").partition(".")
+        parts.append(f"## {title}\n\n{' '.join(about.split())}.")
+        rows = ["| variable | default | |", "|---|---|---|"]
         for field in msgspec.structs.fields(kind):
             if not _is_group(field.type):
                 name = f"{prefix}{field.name}"
-                rows.append(f"| `{variable(name)}` | `{_default(field)}` |")
+                about = f"{WHAT[name]}<br>*{KNOWN[name].allowed}*"
+                rows.append(f"| `{variable(name)}` | {_default(field)} | {about} |")
         parts.append("\n".join(rows))
     return "\n\n".join(parts) + "\n"
 
@@ -81,4 +87,5 @@ def _is_group(kind: Any) -> bool:
 def _default(field: Any) -> str:
     made = field.default_factory is not msgspec.NODEFAULT
     value = field.default_factory() if made else field.default
-    return str(value).replace(os.path.expanduser("~"), "~")
+    text = "" if value is None else text_of(value).replace(os.path.expanduser("~"), "~")
+    return f"`{text}`" if text else "unset"

@@ -37,6 +37,14 @@ def test_its_example_stands_on_a_line_of_its_own_and_parses(words, command, caps
 
 
 @pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
+def test_it_says_how_the_command_is_called_and_what_it_does(words, command, capsys):
+    shown = " ".join(help_of(capsys, *words.split()).split())
+    assert shown.startswith(f"usage: flowstone {words} ")
+    assert " ".join(command.about.split()) in shown
+    assert len(command.about) > 10
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS, ids=IDS)
 def test_every_argument_is_explained(words, command):
     for action in parser_of(command, words)._actions:
         assert action.help, f"{words}: {action.dest}"
