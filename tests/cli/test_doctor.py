@@ -283,6 +283,18 @@ def test_a_database_of_another_program_is_a_problem(doctor, home):
     assert "not one of Flowstone" in of(found, "database")[0][1]
 
 
+def test_a_database_of_runs_that_took_results_is_whole(doctor, home, log, cli):
+    flow = log.flow_run("brave-otter")
+    giver = log.task_run("add-0", flow_run=flow)
+    for number in range(3):
+        log.waiting_task_run(f"sum-{number}", [("x", giver)], flow_run=flow)
+    log.write()
+    home.chmod(0o700)
+    cli("flow-run", "ls")
+    _, found = doctor()
+    assert {level for level, _, _ in of(found, "database")} == {"ok"}
+
+
 def test_a_damaged_database_is_a_problem(doctor, home, log, cli):
     for number in range(200):
         log.flow_run(f"run-{number}")
