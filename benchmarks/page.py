@@ -408,7 +408,8 @@ def newest_run(address: str) -> str:
 def run_code(home: str, code: str, *arguments: str, **variables: str) -> None:
     """Run a program over a home to its end."""
     environ = environment(home) | variables
-    subprocess.run([sys.executable, "-c", code, *arguments], env=environ, check=True)
+    words = [sys.executable, "-c", code, *arguments]
+    subprocess.run(words, env=environ, check=True, stderr=subprocess.DEVNULL)  # a million lines
 
 
 @contextmanager

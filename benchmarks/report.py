@@ -38,6 +38,7 @@ IN_SHORT = {
     "import": "`from … import flow, task`",
     "ls": "`flow-run ls`, 100 runs",
 }
+_SHARED = "the driver and the scheduler compute on the same two processors as the workers"
 WHY = {
     "`from flowstone import flow, task`": (
         "most of it is Python's own start with `msgspec`, see *base*"
@@ -45,6 +46,16 @@ WHY = {
     "disk of each of 10 million task runs in Postgres, with all that belongs to them": (
         "a row has 28 bytes of Postgres's own, and each of its indexes repeats the run's id"
     ),
+    "collecting those that have an input and a log line each": (
+        "most of it are SQLite's own inserts of three rows and their indexes"
+    ),
+    "collecting bare task runs into Postgres": "Postgres writes on the same two processors",
+    "Ray: no-op, all submitted at once": (
+        "states, logs and the run's context are made and sent for a body that does nothing"
+    ),
+    "Ray: no-op, submit and result in turn": "as above",
+    "Dask: two workers that compute, to one": _SHARED,
+    "Ray: two workers that compute, to one": _SHARED,
 }
 """Why a budget is not met, shown only where it is not."""
 
