@@ -203,9 +203,15 @@ class Pool:
         return number
 
     def _work(self) -> None:
+        self._clocks.join()
+        try:
+            self._tell()
+        finally:  # whatever ended it: the clock of a thread that is gone cannot be read
+            self._clocks.leave()
+
+    def _tell(self) -> None:
         seat = HERE.seat
         seat.place = worker = _Worker(self)
-        self._clocks.join()
         while True:  # not `while seat.is_left`: CPython 3.11 never makes such a loop's code fast
             item = worker.next()
             self._taken += 1
@@ -225,7 +231,6 @@ class Pool:
         if not seat.is_left:
             with self._lock:
                 self._threads -= 1
-        self._clocks.leave()
 
     def _advance(self, item: Job | _Story, worker: _Worker | None) -> None:
         """Run a story, of a job that begins or its own, until it ends or waits."""
