@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowstone.core.facts import LineLogged, TaskRunCompleted
-from flowstone.log.decoding import Malformed, UnknownKind, decode
+from flowstone.log.decoding import Malformed, UnknownKind, decode, decode_all
 from flowstone.log.frames import MAX_PAYLOAD, frame, scan, seed_of
 from flowstone.log.reader import CHUNK, read
 
@@ -91,6 +91,25 @@ def test_fields_added_at_the_end_are_skipped():
 @pytest.mark.parametrize("payload", [b"\xc1", ENCODE({"a": 1}), ENCODE([4, "x"]), ENCODE([])])
 def test_a_payload_that_is_no_record_says_why(payload):
     assert isinstance(decode(payload), Malformed)
+
+
+RECORDS = [TaskRunCompleted(bytes([number]) * 16, 2, number) for number in range(20)]
+
+
+def test_payloads_together_give_what_each_gives():
+    payloads = [ENCODE(one) for one in RECORDS]
+    assert decode_all(payloads) == [decode(one) for one in payloads] == RECORDS
+    assert decode_all([]) == []
+
+
+@pytest.mark.parametrize(
+    "odd", [ENCODE([99, 1]), ENCODE([200]), b"\xc1", ENCODE([4, "x"]), ENCODE(RECORDS[0]) * 2]
+)
+@pytest.mark.parametrize("place", [0, 7, 20])
+def test_payloads_of_which_one_is_odd_are_left_to_be_looked_at_one_by_one(odd: bytes, place: int):
+    payloads = [ENCODE(one) for one in RECORDS]
+    payloads.insert(place, odd)
+    assert decode_all(payloads) is None
 
 
 def written(tmp_path, data: bytes) -> int:

@@ -91,6 +91,15 @@ def test_one_writer_at_a_time_and_it_is_named(home: Path):
     second.release()
 
 
+@pytest.mark.parametrize("before", ["", "7\n", "4194303\n", f"{4194303:<20}\n"])
+def test_whoever_held_the_lock_before_is_named_no_more(home: Path, before: str):
+    lock = WriterLock(home)
+    Path(lock.path).write_text(before)
+    assert lock.try_take()
+    lock.release()
+    assert lock.holder() == f"process {os.getpid()}"
+
+
 def test_while_the_lock_cannot_be_had_the_answer_says_as_of_when(home: Path, log: LogBuilder):
     log.segment(log.story(2))
     collect(home)

@@ -27,7 +27,9 @@ class Malformed(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.msgpack.Decoder(Record).decode
+_decode_array = msgspec.msgpack.Decoder(list[Record]).decode
 _decode_any = msgspec.msgpack.Decoder().decode
+_ARRAY = b"\xdd"  # of MessagePack, with a length of four bytes
 _KNOWN = frozenset(kind.__struct_config__.tag for kind in get_args(Record))
 
 
@@ -38,6 +40,17 @@ def decode(payload: bytes) -> Record | UnknownKind | Malformed:
     except (msgspec.DecodeError, RecursionError) as error:  # ValidationError is one
         return _explain(payload, error)
     return record
+
+
+def decode_all(payloads: list[bytes]) -> list[Record] | None:
+    """Return the records in payloads, or None where one of them is not one that is known.
+
+    Each is then to be looked at by itself; together they take half the time.
+    """
+    try:
+        return _decode_array(_ARRAY + len(payloads).to_bytes(4, "big") + b"".join(payloads))
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _explain(payload: bytes, error: Exception) -> UnknownKind | Malformed:

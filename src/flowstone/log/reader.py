@@ -11,7 +11,7 @@ from typing import get_args
 
 import msgspec
 
-from flowstone.log.decoding import Malformed, UnknownKind, decode
+from flowstone.log.decoding import Malformed, UnknownKind, decode, decode_all
 from flowstone.log.frames import HEADER, Damage, Scan, next_frame, scan
 from flowstone.log.records import Part, Record
 
@@ -92,8 +92,12 @@ class _Pieces(msgspec.Struct):
 
 def decoded(found: Scan) -> Reading:
     """Return the records of the frames that a scan found."""
-    records: list[tuple[int, Record]] = []
     damages = list(found.damages)
+    whole = decode_all([payload for _, payload in found.payloads])
+    if whole is not None and Part not in map(type, whole):
+        offsets = [at for at, _ in found.payloads]
+        return Reading(list(zip(offsets, whole, strict=True)), damages, found.stop, ended=False)
+    records: list[tuple[int, Record]] = []
     pieces = _Pieces([])
     for at, payload in found.payloads:
         record = decode(payload)

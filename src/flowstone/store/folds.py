@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from flowstone.store.connection import Connection
+from flowstone.store.inserting import insert
 from flowstone.store.statements import INSERT_EDGE
 
 Edge = tuple[bytes, bytes, str]
@@ -177,7 +178,7 @@ def write_edges(
     `places` are those of the runs at their `ends` that are known; the others are looked up.
     """
     rows = list(dict.fromkeys(edges))
-    is_new = connection.executemany(INSERT_EDGE, rows).rowcount == len(rows)
+    is_new = insert(connection, INSERT_EDGE, rows) == len(rows)
     missing = ends.difference(places)
     if missing:
         places |= {run: (of, task) for run, of, task in _found(connection, _TASKS, missing)}

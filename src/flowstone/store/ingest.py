@@ -39,6 +39,7 @@ from flowstone.store.artifacts import Leavings
 from flowstone.store.connection import REFUSALS, Connection
 from flowstone.store.counts import Counts
 from flowstone.store.folds import Edge, ends_of, write_edges
+from flowstone.store.inserting import insert
 from flowstone.store.lives import (
     Entry,
     FlowLife,
@@ -184,7 +185,7 @@ class _Batch:
         self._flush_lives(self.tasks, INSERT_TASK_RUN, REPLACE_TASK_RUN, "task_run_tag")
         self._flush_lives(self.flows, INSERT_FLOW_RUN, REPLACE_FLOW_RUN, "flow_run_tag")
         if self.lines:
-            self.connection.executemany(INSERT_LINE, self.lines)
+            insert(self.connection, INSERT_LINE, self.lines)
             self.counts.lined({line[2] for line in self.lines})
             self.lines = []
         if self.edges:

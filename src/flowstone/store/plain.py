@@ -17,6 +17,7 @@ from flowstone.core.states import COMPLETED, PENDING, RUNNING
 from flowstone.store.connection import Connection
 from flowstone.store.counts import Counts
 from flowstone.store.folds import Place
+from flowstone.store.inserting import insert
 from flowstone.store.lives import Entry, tags_text
 from flowstone.store.statements import (
     COMPLETE_PLAIN_TASK_RUN,
@@ -59,7 +60,7 @@ class PlainRuns:
         self._connection, self._log, self._tasks, self._counts = connection, log, tasks, counts
         self._created: dict[bytes, TaskRunCreated] = {}
         self._started: dict[bytes, int] = {}  # of those created as Pending
-        self._done: dict[bytes, tuple[Any, ...]] = {}
+        self._done: dict[bytes, tuple[TaskRunCreated, int, int]] = {}  # with its start and end
         self._moved: dict[bytes, _Moved] = {}
         self._tags: list[tuple[str, bytes]] = []
 
@@ -106,9 +107,7 @@ class PlainRuns:
         if started is None:
             return False
         del self._created[run]
-        columns = self._columns(created)
-        self._done[run] = (*columns, started, record.at)
-        self._counts.add(created.flow_run, columns[2], created.at, started, record.at, COMPLETED)
+        self._done[run] = created, started, record.at
         return True
 
     def _complete_moved(self, record: TaskRunCompleted) -> bool:
@@ -141,11 +140,8 @@ class PlainRuns:
         found: dict[bytes, Place] = {}
         created, done, tasks = self._created, self._done, self._tasks
         for run in runs:
-            if run in done:
-                row = done[run]
-                found[run] = row[3], row[2] or 0
-            elif run in created:
-                record = created[run]
+            record = done[run][0] if run in done else created.get(run)
+            if record is not None:
                 found[run] = record.flow_run, tasks.get(record.task, 0)
         return found
 
@@ -176,7 +172,10 @@ class PlainRuns:
         )
 
     def _insert_done(self) -> None:
-        self._insert(INSERT_PLAIN_TASK_RUN, list(self._done.values()))
+        columns = self._columns
+        rows = [(*columns(created), start, end) for created, start, end in self._done.values()]
+        self._insert(INSERT_PLAIN_TASK_RUN, rows)
+        self._counts.add_completed([(row[3], row[2], *row[8:]) for row in rows])
         self._done = {}
 
     def _insert_open(self) -> None:
@@ -193,7 +192,7 @@ class PlainRuns:
     def _insert(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if not rows:
             return
-        if self._connection.executemany(statement, rows).rowcount != len(rows):
+        if insert(self._connection, statement, rows) != len(rows):
             raise SeenBefore
         if self._tags:
             self._connection.executemany(INSERT_TASK_RUN_TAG, self._tags)

@@ -41,7 +41,6 @@ INSERT_PLAIN_TASK_RUN = """
         (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
          state, shown, is_open, sequence, attempt)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3, 3, 0, 2, 1)
-    ON CONFLICT DO NOTHING
 """
 # The same on its way: Pending (1) with sequence 0, or Running (2) with sequence 1.
 INSERT_OPEN_TASK_RUN = """
@@ -49,7 +48,6 @@ INSERT_OPEN_TASK_RUN = """
         (id, log, task, flow_run, parent, name, tags, fence, created, started, at,
          state, shown, is_open, sequence, attempt)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)
-    ON CONFLICT DO NOTHING
 """
 # Those of some ids (the braces) that are still so, by the word of one log (the + keeps the planner
 # from walking what is open there).
