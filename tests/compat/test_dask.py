@@ -12,6 +12,7 @@ import pytest
 from flowstone import flow, task
 from flowstone.dask import get_async_dask_client, get_dask_client
 from flowstone.exceptions import ConfigurationError, CrashedRun, MissingResult, WorkerDied
+from flowstone.runners.dask import KEY, DaskScheduler
 from flowstone.task_runners import DaskTaskRunner
 from flowstone.testing.recorded import recorded_runs
 from tests.runners import bodies
@@ -137,7 +138,7 @@ def test_annotations_go_to_dask(on_dask, dask_address):
     import dask
     import distributed
 
-    with distributed.Client(dask_address, set_as_default=False) as client:
+    with distributed.Client(dask_address) as client:
         client.wait_for_workers(2)
         worker = min(client.nthreads())
         pid = client.submit(os.getpid, workers=worker, pure=False).result()
@@ -172,6 +173,30 @@ def test_a_worker_that_dies_crashes_its_run_whose_body_runs_once(on_dask, tmp_pa
     assert marks.read_text() == "x"
     by_name = {run.name: run for run in recorded_runs()}
     assert by_name["dies-0"].state_name == "Crashed"
+
+
+def test_an_answer_that_is_lost_with_its_worker_is_not_computed_again(dask_address, tmp_path):
+    """Dask computes again what a worker had in memory when it died."""
+    distributed = pytest.importorskip("distributed")
+    marks = tmp_path / "marks"
+
+    def leaves_a_mark():
+        with marks.open("a") as file:
+            file.write("x")
+        return os.getpid()
+
+    with distributed.Client(dask_address) as client:
+        scheduler = DaskScheduler(client, print, bool)
+        answer = client.submit(leaves_a_mark, key=f"{KEY}-{tmp_path.name}", pure=False)
+        distributed.wait(answer)
+        where = client.who_has([answer])[answer.key]
+        pids = client.run(os.getpid, workers=list(where))
+        os.kill(*pids.values(), signal.SIGKILL)
+        with pytest.raises(distributed.client.FutureCancelledError) as lost:
+            answer.result(timeout=15)
+        client.wait_for_workers(2, timeout=15)
+    assert isinstance(scheduler.failure(lost.value), WorkerDied)
+    assert marks.read_text() == "x"
 
 
 def test_infrastructure_retries_begin_the_body_in_another_worker(on_dask, recorded, tmp_path):
@@ -270,7 +295,10 @@ def test_a_cluster_grows_when_there_is_more_to_do(home):
 
     @flow(task_runner=runner)
     def body():
-        return {future.result() for future in [bodies.rests.submit(0.5) for _ in range(12)]}
+        seen, end = set(), time.monotonic() + 30
+        while len(seen) < 2 and time.monotonic() < end:  # a busy machine starts a worker slowly
+            seen |= {future.result() for future in [bodies.rests.submit(0.5) for _ in range(12)]}
+        return seen
 
     assert len(body()) == 2
 

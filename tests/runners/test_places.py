@@ -53,7 +53,7 @@ def test_as_many_as_run_at_once_have_a_place_and_the_others_in_order():
 def test_short_bodies_are_handed_over_ahead_unless_their_time_is_limited():
     there = places()
     there.note(0.002)
-    assert sum(wish.is_done for wish in asked(there, 100)) == 2 + 2 * 10
+    assert sum(wish.is_done for wish in asked(there, 100)) == 2 + 2 * 25
     there = places()
     there.note(0.002)
     assert sum(wish.is_done for wish in asked(there, 100, timeout=5)) == 2

@@ -1,7 +1,7 @@
 """Dask: where a `DaskTaskRunner` runs the bodies of tasks, one Dask task for each.
 
-A large result is kept on the worker as data that nothing can compute again, so a body never runs
-twice because its result was lost.
+Its answer and a large result are data that nothing can compute again, so a body never runs twice
+because they were lost.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _SMALL = 64 << 10
 """Bytes up to which a result comes home at once, and arguments go with the call."""
 _LOOK = 1.0
 """Seconds between two looks at how many threads the cluster has."""
+_FORGOTTEN = ("unknown", "already forgotten")
+"""Why Dask says that it gave up a task whose answer was lost with a worker."""
 KEY = "flowstone-run"
 """What the keys of our Dask tasks begin with."""
 
@@ -112,7 +114,7 @@ class DaskScheduler:
         try:
             head, blob, key = await self._client.gather(sent.handle, asynchronous=True)
         except BaseException as error:  # noqa: BLE001  told to who waits
-            sent.fail(self._failure(error))
+            sent.fail(self.failure(error))
         else:
             ref = _future(self._client, key) if key is not None else None
             sent.answer(head, blob, ref)
@@ -127,7 +129,7 @@ class DaskScheduler:
         if not any(found.values()) and handle is not None:
             await self._client.cancel([handle], asynchronous=True, force=True)
 
-    def _failure(self, error: BaseException) -> BaseException:
+    def failure(self, error: BaseException) -> BaseException:
         """Return why there is no answer, as the run's caller is told."""
         name = type(error).__name__
         if name == "KilledWorker":
@@ -137,6 +139,14 @@ class DaskScheduler:
                 WorkerDied(
                     f"The Dask worker {where} died before the task had ended, maybe because "
                     "memory ran out; its own log may say more."
+                ),
+                error,
+            )
+        if getattr(error, "reason", None) in _FORGOTTEN:
+            return _caused(
+                WorkerDied(
+                    f"The Dask cluster {self._where} has forgotten the task: the worker that had "
+                    "its answer died, or somebody cancelled it there."
                 ),
                 error,
             )
@@ -233,16 +243,24 @@ def _caused(error: BaseException, cause: BaseException) -> BaseException:
 
 
 def _one_life() -> Any:
-    """Return what makes the scheduler give up a body whose worker died: it is not begun again."""
+    """Return what makes the scheduler run a body once, whatever is lost with a worker."""
     base: Any = _distributed().SchedulerPlugin
 
     class OneLife(base):  # type: ignore[misc]  # made here: a scheduler need not have this package
         name = "flowstone"
         idempotent = True
 
+        async def start(self, scheduler: Any) -> None:
+            self.tasks = scheduler.tasks
+
         def update_graph(self, scheduler: Any, *, keys: set[Any], **_rest: Any) -> None:
             for key in keys:
                 if isinstance(key, str) and key.startswith(KEY):
                     scheduler.tasks[key].suspicious = scheduler.allowed_failures
+
+        def transition(self, key: Any, _start: Any, finish: Any, *_: Any, **_rest: Any) -> None:
+            if finish == "memory" and isinstance(key, str) and key.startswith(KEY):
+                # An answer is data now: one that nobody had yet is lost, not computed again.
+                self.tasks[key].run_spec = None
 
     return OneLife()

@@ -16,7 +16,7 @@ from flowstone.core.context import get_current
 from flowstone.core.upstream import Slots, Waitable
 from flowstone.engine.ops import Limits
 
-_AHEAD = 0.02
+_AHEAD = 0.05
 """Seconds of work that a worker has in front of it."""
 _AHEAD_TO_GROW = 10.0
 """The same for a cluster that grows by itself: twice what Dask wants to have done in time."""
