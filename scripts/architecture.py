@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.shape.house import ROWS, imports_of, module_name, row_of  # noqa: E402  found by the line above
 
-FACE, GROUND, WIRING = "the public face", "exceptions", "wiring"
+FACE, GROUND = "the public face", "exceptions"
 ABOUT = {
     GROUND: "the tree of errors; annotations of arguments; the version",
     "core": "values and decisions: states, facts, policies, keys; nothing here waits",
@@ -31,9 +31,9 @@ ABOUT = {
     "drive": "the verbs on threads and loops; limits, timeouts, logging, the live display",
     "runners": "where bodies run: threads, processes, Dask, Ray",
     "settings": "every setting, and where its value comes from",
-    WIRING: "what this process uses, put together: home, log, results, limits",
+    "wiring": "what a process uses, put together: home, log, results, limits; worker processes",
     "store": "SQLite and Postgres: collects logs, answers questions",
-    FACE: "what users import: `task`, `flow`, states, futures, artifacts, the client …",
+    FACE: "what users import: `task`, `flow`, futures, the client …; `face` is its inside",
     "migrating": "rewrites programs that were written for Prefect",
     "server": "the HTTP API, the stream of changes, the page's files",
     "cli": "a family of commands a file",
@@ -79,7 +79,7 @@ class Module(NamedTuple):
         """The package that it belongs to; modules of the public face belong to that."""
         special = {0: GROUND, ROWS["store"] + 1: FACE}
         second = self.name.partition(".")[2].partition(".")[0]
-        return special.get(self.row, second if second in ABOUT else WIRING)
+        return special.get(self.row, second)
 
 
 @cache

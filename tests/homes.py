@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowstone.settings import Settings
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 @contextmanager

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from flowstone.flows import Flow, flow
     from flowstone.logging import get_run_logger
     from flowstone.results.files import File
-    from flowstone.shipping import aflush, flush
     from flowstone.tasks import Task, task
     from flowstone.tracking import track
     from flowstone.transactions import Transaction
     from flowstone.version import __version__
+    from flowstone.wiring.shipping import aflush, flush
 
 _WHERE = {
     "File": "flowstone.results.files",
@@ -26,10 +26,10 @@ _WHERE = {
     "Task": "flowstone.tasks",
     "Transaction": "flowstone.transactions",
     "__version__": "flowstone.version",
-    "aflush": "flowstone.shipping",
+    "aflush": "flowstone.wiring.shipping",
     "allow_failure": "flowstone.annotations",
     "flow": "flowstone.flows",
-    "flush": "flowstone.shipping",
+    "flush": "flowstone.wiring.shipping",
     "get_client": "flowstone.client.opening",
     "get_run_logger": "flowstone.logging",
     "tags": "flowstone.context",
@@ -70,7 +70,7 @@ def _load(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != f"flowstone.{name}":
             raise
-    return import_module("flowstone.old_names").find("flowstone", name)
+    return import_module("flowstone.face.old_names").find("flowstone", name)
 
 
 if not TYPE_CHECKING:  # so that a type checker knows which names there are

@@ -23,9 +23,9 @@ import msgspec
 from flowstone.core.facts import ArtifactChanged, ArtifactWritten
 from flowstone.core.plain import clean_text, plain, short_repr
 from flowstone.drive.seats import Lowered
-from flowstone.recording import engine_here, home_here, runs_here
-from flowstone.shipping import flush
-from flowstone.wiring import PROCESS
+from flowstone.wiring.here import engine_here, home_here, runs_here
+from flowstone.wiring.process import PROCESS
+from flowstone.wiring.shipping import flush
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -18,7 +18,7 @@ from flowstone.core.plain import clean_text
 from flowstone.exceptions import MissingContextError
 from flowstone.runtime.attributes import flow_context, task_context, task_parameters
 from flowstone.settings import Settings
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 if TYPE_CHECKING:
     from flowstone.core.runs import FlowRun, TaskRun
@@ -165,7 +165,7 @@ def use_profile(
     profile.
     """
     # By name: few programs do so, and those that have tags load this module.
-    temporary = import_module("flowstone.settings.temporary")
+    temporary = import_module("flowstone.wiring.temporary_settings")
     with temporary.use_profile(
         profile,
         override_environment_variables=override_environment_variables,

@@ -220,4 +220,4 @@ else:
     def __getattr__(name: str) -> Any:
         if name.startswith("_"):  # what imports ask for
             raise AttributeError(name)
-        return import_module("flowstone.old_names").find(__name__, name)
+        return import_module("flowstone.face.old_names").find(__name__, name)

@@ -20,14 +20,14 @@ from typing import (
 )
 from zlib import crc32
 
-from flowstone import declaring
 from flowstone.core.facts import FlowDefined
 from flowstone.core.parameters import complete
 from flowstone.core.plain import clean_text, plain
 from flowstone.core.policy import Delays, Policy, make_delays
-from flowstone.declaring import Declaration
 from flowstone.exceptions import InvalidNameError
-from flowstone.wiring import PROCESS
+from flowstone.face import declaring
+from flowstone.face.declaring import Declaration
+from flowstone.wiring.process import PROCESS
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook

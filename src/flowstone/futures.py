@@ -152,7 +152,7 @@ else:
     def __getattr__(name: str) -> Any:
         if name.startswith("_"):  # what imports ask for
             raise AttributeError(name)
-        return import_module("flowstone.old_names").find(__name__, name)
+        return import_module("flowstone.face.old_names").find(__name__, name)
 
 
 __all__ = [

@@ -8,37 +8,70 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import msgspec
 
 from flowstone.core.context import NO_INPUTS, current
 from flowstone.engine.inputs import Inputs
 from flowstone.exceptions import ConfigurationError, NotInFlowstoneError
+from flowstone.face.mapping import Split
 from flowstone.futures import FutureList
-from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
 from flowstone.runners.threads import Threads
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 if TYPE_CHECKING:
+    from flowstone.core.declared import DeclaredTask
+    from flowstone.engine.ops import Env
     from flowstone.runners.cluster import Cluster
     from flowstone.runners.processes import Processes
     from flowstone.settings import Settings
 
 
-class TaskRunner(ABC):
-    """What all task runners have in common; `max_workers` bodies run at once."""
+class StartedRunner(Protocol):
+    """The threads or workers of one flow run: what `TaskRunner.start` returns.
 
-    name: str
+    `flowstone.runners.threads.Threads` is the shortest one.
+    """
+
+    def submit(
+        self,
+        spec: DeclaredTask,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        wait_for: Any,
+        env: Env,
+        inputs: Inputs = NO_INPUTS,
+    ) -> TaskFuture:
+        """Begin a run of a task with these arguments, and return its future at once.
+
+        The run waits for the futures in its arguments and in `wait_for`. `env` is the log, the
+        clock and the limits of the process; `inputs` are runs known to be inputs beside them.
+        """
+
+    def close(self) -> None:
+        """Let threads or workers end; called once, when all runs have ended."""
+
+
+class TaskRunner(ABC):
+    """What all task runners have in common; `max_workers` bodies run at once.
+
+    One of your own has a `start` that returns a `StartedRunner`.
+    """
 
     def __init__(self, max_workers: int | None) -> None:
         self.max_workers = max_workers
-        self._started: Threads | Processes | Cluster | None = None
+        self._started: StartedRunner | None = None
         self._futures: set[TaskFuture] = set()
 
+    @property
+    def name(self) -> str:
+        """The name of the class in small letters, without `taskrunner`."""
+        return type(self).__name__.lower().replace("taskrunner", "")
+
     @abstractmethod
-    def start(self) -> Threads | Processes | Cluster:
+    def start(self) -> StartedRunner:
         """Return threads or workers for one flow run."""
 
     def duplicate(self) -> Self:
@@ -70,7 +103,7 @@ class TaskRunner(ABC):
 
     def _begin(
         self,
-        started: Threads | Processes | Cluster,
+        started: StartedRunner,
         task: Any,
         parameters: dict[str, Any],
         wait_for: Any,
@@ -120,8 +153,6 @@ class ThreadPoolTaskRunner(TaskRunner):
     `ValueError` for a bound under 1.
     """
 
-    name = "threadpool"
-
     def __init__(self, max_workers: int | None = None) -> None:
         _check_bound(max_workers, least=1, otherwise="None for no bound")
         super().__init__(max_workers)
@@ -144,8 +175,6 @@ class ProcessPoolTaskRunner(TaskRunner):
     that dies makes the run Crashed that it had; the task option `infrastructure_retries` says how
     often such a run is begun again. Raises `ValueError` for fewer than 0 workers.
     """
-
-    name = "processpool"
 
     def __init__(
         self,
@@ -203,8 +232,6 @@ class DaskTaskRunner(TaskRunner):
     `ConfigurationError` where Dask is not installed.
     """
 
-    name = "dask"
-
     def __init__(
         self,
         cluster: Any = None,
@@ -231,7 +258,7 @@ class DaskTaskRunner(TaskRunner):
         """Return a cluster for one flow run."""
         _require("distributed", "dask")
         dask = import_module("flowstone.runners.dask")
-        worker = import_module("flowstone.cluster_worker")
+        worker = import_module("flowstone.wiring.cluster_worker")
         report = self.performance_report_path
         scheduler = dask.opened(
             dask.Source(
@@ -264,8 +291,6 @@ class RayTaskRunner(TaskRunner):
     installed.
     """
 
-    name = "ray"
-
     def __init__(
         self, address: str | None = None, init_kwargs: dict[str, Any] | None = None
     ) -> None:
@@ -279,7 +304,7 @@ class RayTaskRunner(TaskRunner):
         options: dict[str, Any] = {"namespace": "flowstone", **self.init_kwargs}
         if self.address is not None:
             options["address"] = self.address
-        worker = import_module("flowstone.cluster_worker")
+        worker = import_module("flowstone.wiring.cluster_worker")
         scheduler = import_module("flowstone.runners.ray").opened(options, worker.run)
         return _clustered(scheduler, spread=2 if self.address is not None else 1)
 
@@ -353,13 +378,14 @@ else:
     def __getattr__(name: str) -> Any:
         if name.startswith("_"):  # what imports ask for
             raise AttributeError(name)
-        return import_module("flowstone.old_names").find(__name__, name)
+        return import_module("flowstone.face.old_names").find(__name__, name)
 
 
 __all__ = [
     "DaskTaskRunner",
     "ProcessPoolTaskRunner",
     "RayTaskRunner",
+    "StartedRunner",
     "TaskRunner",
     "ThreadPoolTaskRunner",
 ]

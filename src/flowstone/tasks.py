@@ -19,7 +19,6 @@ from typing import (
 )
 from zlib import crc32
 
-from flowstone import declaring
 from flowstone.annotations import unmapped
 from flowstone.core.facts import TaskDefined
 from flowstone.core.plain import clean_text
@@ -30,8 +29,9 @@ from flowstone.core.policy import (
     make_delays,
     make_jitter,
 )
-from flowstone.declaring import Declaration, F
-from flowstone.wiring import PROCESS
+from flowstone.face import declaring
+from flowstone.face.declaring import Declaration, F
+from flowstone.wiring.process import PROCESS
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -433,7 +433,7 @@ def task(fn: Any = None, /, **options: Any) -> Any:
 @functools.cache
 def _submitting() -> Any:
     """Return the module that submits; programs that only call tasks never load it."""
-    return import_module("flowstone.submitting")
+    return import_module("flowstone.face.submitting")
 
 
 def _policy(options: Any) -> Policy:

@@ -11,11 +11,11 @@ from typing import Any, Generic, TypeVar, overload
 
 from flowstone.core.context import RunContext, current
 from flowstone.core.facts import ProgressMade
-from flowstone.core.loops import OPEN, Cursor, Loops, Place
 from flowstone.core.plain import clean_text
 from flowstone.core.stopping import STOPS, Interrupted, TerminationSignal
+from flowstone.core.tracked import OPEN, Cursor, Loops, Place
 from flowstone.drive.seats import HERE, Lowered
-from flowstone.recording import engine_here
+from flowstone.wiring.here import engine_here
 
 T = TypeVar("T")
 EACH = 0.2

@@ -25,8 +25,8 @@ from flowstone.drive.blocking import BLOCKING
 from flowstone.drive.run_logger import log_for
 from flowstone.drive.seats import HERE
 from flowstone.engine.transactions import close, commit, note, rollback
-from flowstone.recording import engine_here, runs_here
-from flowstone.result_store import ResultRecord, ResultStore
+from flowstone.face.result_store import ResultRecord, ResultStore
+from flowstone.wiring.here import engine_here, runs_here
 
 if TYPE_CHECKING:
     from flowstone.core.declared import DeclaredTask

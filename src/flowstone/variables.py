@@ -15,10 +15,10 @@ from typing import Any, Self
 
 import msgspec
 
-from flowstone.old_names import find
-from flowstone.recording import home_here
+from flowstone.face.old_names import find
 from flowstone.store import variables as store
-from flowstone.wiring import PROCESS
+from flowstone.wiring.here import home_here
+from flowstone.wiring.process import PROCESS
 
 MOST_NAME = 255
 MOST_VALUE = 5000

@@ -123,12 +123,20 @@ def test_where_the_server_fails_the_page_says_so_and_tries_again_when_told(
     page, site, provoked, path, heading
 ):
     failure = {"status": 500, "content_type": "text/html", "body": "<h1>Internal error</h1>"}
-    page.route("**/api/**", lambda route: route.fulfill(**failure))
+    failing = [failure]  # until the click: the page also tries again by itself
+
+    def clicked():
+        failing.clear()
+
+    page.route(
+        "**/api/**", lambda route: route.fulfill(**failing[0]) if failing else route.continue_()
+    )
+    page.expose_function("clicked", clicked)
     page.goto(site.place(path))
+    page.evaluate("document.addEventListener('click', () => window.clicked(), true)")
     trouble = page.get_by_role("alert").first
     expect(trouble).to_contain_text("The server answered 500.")
     expect(page.get_by_text("Internal error")).to_have_count(0)
-    page.unroute("**/api/**")
     trouble.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)

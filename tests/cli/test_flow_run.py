@@ -48,7 +48,7 @@ def test_an_empty_list_as_json_is_a_list(cli_json):
 def test_the_newest_runs_come_first(cli, runs):
     code, out, err = cli("flow-run", "ls")
     assert (code, err) == (0, "")
-    assert out.splitlines()[0].split() == "ID NAME FLOW STATE STARTED TIME RUNS TAGS".split()
+    assert out.splitlines()[0].split() == "ID NAME FLOW STATE STARTED TIME ATTEMPTS TAGS".split()
     assert names(out) == ["quick-lynx", "calm-heron", "brave-otter"]
     assert re.search(r"calm-heron +report +Failed .* 1\.0 s +1$", out, re.MULTILINE)
     assert runs["quick-lynx"] in out
@@ -83,6 +83,13 @@ def test_a_narrowed_list_that_is_empty_says_so(cli, runs, home):
     assert cli("flow-run", "ls", "--flow", "other")[1] == (
         f"No flow run in {home} matches. Without filters, 'flow-run ls' shows the newest.\n"
     )
+
+
+@pytest.mark.parametrize("kind", ["flow-run", "task-run"])
+def test_a_state_that_nobody_has_is_named_where_nothing_matches(cli, runs, kind):
+    out = cli(kind, "ls", "--state", "fialed")[1]
+    assert "'fialed' is no state of Flowstone's own. Did you mean 'Failed'?" in out
+    assert "no state" not in cli(kind, "ls", "--state", "suspended")[1]
 
 
 def test_a_wrong_filter_is_wrong_usage(cli):

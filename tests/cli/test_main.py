@@ -63,6 +63,12 @@ def test_an_unknown_second_word_suggests_the_nearest_and_lists_the_others(capsys
     )
 
 
+def test_an_unknown_option_suggests_the_nearest(capsys):
+    assert main(["flow-run", "ls", "--stat", "failed"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Error: unrecognized arguments: --stat failed. Did you mean '--state'?")
+
+
 def test_a_wrong_argument_shows_the_usage_and_no_traceback(capsys):
     assert main(["version", "-o", "yaml"]) == 2
     err = capsys.readouterr().err

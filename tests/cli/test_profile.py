@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from flowstone.profiles import ProfileError, Profiles, masked
+from flowstone.settings.profiles import ProfileError, Profiles, masked
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from flowstone.cli import main as main_module
 from flowstone.settings import load
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 ETL = """
 from flowstone import flow

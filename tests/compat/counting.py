@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowstone import task
 from flowstone.settings import ResultSettings, Settings, TaskSettings
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def files(home):

@@ -19,7 +19,7 @@ from flowstone.locking.memory import MemoryLockManager
 from flowstone.results import result_of, state_of
 from flowstone.settings import ResultSettings, TaskSettings
 from flowstone.states import get_state_exception
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.compat.counting import counted, files, set_settings
 
 

@@ -26,7 +26,7 @@ from flowstone.drive.limits.requests import Request
 from flowstone.drive.limits.tags import TagLimits
 from flowstone.store.queries import open_store
 from flowstone.task_runners import ThreadPoolTaskRunner
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.limits.elsewhere import Elsewhere
 
 HOLDS = """

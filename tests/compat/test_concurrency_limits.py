@@ -11,7 +11,7 @@ from flowstone import flow, task
 from flowstone.concurrency.asyncio import concurrency as aconcurrency
 from flowstone.concurrency.sync import concurrency, rate_limit
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def made(name: str, most: int, **options: object) -> None:

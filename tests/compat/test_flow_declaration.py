@@ -12,7 +12,7 @@ from flowstone import Flow, flow, task
 from flowstone.runtime import flow_run
 from flowstone.settings import FlowSettings, Settings
 from flowstone.task_runners import ThreadPoolTaskRunner
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def load_all(x: int = 1, y: int = 2):

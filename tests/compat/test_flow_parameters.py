@@ -31,7 +31,8 @@ class Person(pydantic.BaseModel):
 
 
 class Thing:
-    pass
+    def __repr__(self):
+        return "Thing()"
 
 
 @dataclasses.dataclass

@@ -17,6 +17,9 @@ from flowstone.exceptions import TaskRunTimeoutError
 class Table:
     """A value of a user's class."""
 
+    def __repr__(self):
+        return "Table()"
+
 
 TABLE = Table()
 A_CONSTANT = "a constant"

@@ -11,12 +11,12 @@ import pytest
 from flowstone import flow, task
 from flowstone.cache_policies import INPUTS, Inputs
 from flowstone.context import get_run_context
-from flowstone.result_store import ResultStore
+from flowstone.face.result_store import ResultStore
 from flowstone.results.directory import Directory
 from flowstone.results.keeper import Keeper
 from flowstone.settings import ResultSettings
 from flowstone.transactions import transaction
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.compat.counting import counted, files, set_settings
 
 

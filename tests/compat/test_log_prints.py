@@ -11,7 +11,7 @@ import pytest
 
 from flowstone import flow, get_run_logger, task
 from flowstone.settings import LoggingSettings, Settings
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 @pytest.mark.parametrize("setting", [True, False])

@@ -20,7 +20,7 @@ from flowstone.logging.loggers import (
     task_run_logger,
 )
 from flowstone.settings import LoggingSettings, Settings
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.log.reading import read_logs
 
 

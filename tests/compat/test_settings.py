@@ -27,7 +27,7 @@ from flowstone.settings import (
     temporary_settings,
 )
 from flowstone.store.queries import open_store
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 @pytest.fixture

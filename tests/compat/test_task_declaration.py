@@ -12,7 +12,7 @@ from flowstone import Task, flow, task
 from flowstone.exceptions import ParameterBindError
 from flowstone.settings import Settings, TaskSettings
 from flowstone.states import Completed
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def add(x, y=2):
@@ -79,7 +79,9 @@ def test_the_description_is_the_docstring(fn, text):
 
 
 @pytest.mark.parametrize(
-    "fn", [Adder(), functools.partial(add, y=2), lambda x, y=2: x + y, add], ids=repr
+    "fn",
+    [Adder(), functools.partial(add, y=2), lambda x, y=2: x + y, add],
+    ids=["object", "partial", "lambda", "function"],
 )
 @pytest.mark.parametrize("options", [{}, {"name": "given"}])
 def test_any_callable_makes_a_task_that_runs(home, fn, options):

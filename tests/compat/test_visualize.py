@@ -13,7 +13,7 @@ import pytest
 from flowstone import flow, task
 from flowstone.exceptions import ParameterBindError
 from flowstone.utilities.visualization import VisualizationUnsupportedError
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 pytestmark = pytest.mark.filterwarnings("ignore:`flow.*` calls the flow's function")
 

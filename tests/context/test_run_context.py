@@ -16,7 +16,7 @@ from flowstone.context import (
 )
 from flowstone.exceptions import MissingContextError
 from flowstone.runtime import task_run
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 @task

@@ -14,7 +14,7 @@ from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.core.states import CANCELLED, COMPLETED, FAILED, SCHEDULED
 from flowstone.drive.live.lookout import Lookout
-from flowstone.submitting import _count
+from flowstone.face.submitting import _count
 
 SECOND = 1_000_000_000
 

@@ -17,7 +17,7 @@ from flowstone.logging.configuration import (
 )
 from flowstone.settings import LoggingSettings, Settings
 from flowstone.store.queries import open_store
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.face.conftest import home, recorded
 
 __all__ = ["home", "recorded"]

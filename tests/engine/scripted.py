@@ -8,9 +8,8 @@ from typing import Any
 
 from flowstone.core.binding import Binding
 from flowstone.core.facts import FlowDefined, TaskDefined
-from flowstone.core.keeping import AS_USUAL
 from flowstone.core.outcome import Err, Ok, Outcome
-from flowstone.core.policy import NO_RETRIES, Policy
+from flowstone.core.policy import AS_USUAL, NO_RETRIES, Policy
 from flowstone.core.states import DEFAULT_NAMES
 from flowstone.core.stopping import Deadline
 from flowstone.engine.ops import Env

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from flowstone.core.keeping import Keeping
 from flowstone.core.keys import Ingredients
 from flowstone.core.outcome import Err, Ok
-from flowstone.core.policy import Policy
+from flowstone.core.policy import Keeping, Policy
 from flowstone.core.runs import TaskRun
 from flowstone.engine.task_run import task_run
 from flowstone.exceptions import UnreadableResult

@@ -92,8 +92,9 @@ def test_its_error_fails_the_run_and_is_raised(recorded):
 
     @flow(flow_run_name="it")
     def takes():
-        with pytest.raises(ValueError, match="broken"):
+        with pytest.raises(ValueError, match="broken") as caught:
             list(breaks())
+        assert caught.value.__context__ is None
 
     takes()
     assert recorded.states("breaks-0")[-1] == "Failed"
@@ -266,8 +267,9 @@ def test_async_generators_are_retried_fail_and_close(recorded):
     @flow(flow_run_name="it")
     async def takes():
         values = [value async for value in flaky()]
-        with pytest.raises(ValueError, match="broken"):
+        with pytest.raises(ValueError, match="broken") as caught:
             [value async for value in breaks()]
+        assert caught.value.__context__ is None
         generator = acount(5)
         await anext(generator)
         await generator.aclose()

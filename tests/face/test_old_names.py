@@ -7,8 +7,9 @@ import sys
 import pytest
 
 import flowstone
-from flowstone import flow, old_names, task
+from flowstone import flow, task
 from flowstone.exceptions import NotInFlowstoneError
+from flowstone.face import old_names
 
 RENAMED = [
     (module, *names) for module, table in old_names.RENAMED.items() for names in table.items()
@@ -81,7 +82,7 @@ def test_every_public_name_is_there_and_the_list_is_of_them():
 def test_programs_that_use_no_old_name_do_not_load_the_table():
     program = (
         "import sys; from flowstone import flow, task; from flowstone.exceptions import FailedRun; "
-        "from flowstone.futures import wait; print('flowstone.old_names' in sys.modules)"
+        "from flowstone.futures import wait; print('flowstone.face.old_names' in sys.modules)"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

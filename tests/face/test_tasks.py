@@ -133,6 +133,8 @@ def test_arguments_that_do_not_fit_are_refused_before_a_run_exists(recorded):
         task(add)()
     with pytest.raises(TypeError, match="multiple values for argument 'x'"):
         task(add)(1, x=2)
+    with pytest.raises(ParameterBindError, match=r"add\(\) .*'yy'; .*\. Did you mean 'y'\?"):
+        task(add)(1, yy=2)
     assert recorded.facts == []
 
 

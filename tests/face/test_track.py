@@ -12,7 +12,7 @@ import pytest
 import flowstone
 from flowstone import flow, task, track, tracking
 from flowstone.core.facts import ProgressMade
-from flowstone.core.loops import OPEN
+from flowstone.core.tracked import OPEN
 from flowstone.drive.live.lookout import _loop_views
 from flowstone.runtime import flow_run, task_run
 from flowstone.store.queries import open_store

@@ -36,6 +36,8 @@ KINDS = ("sync", "async", "submit", "async-submit")
 SIGNALS = ("KILL", "INT", "TERM")
 SOON = 6.0
 """Seconds within which a process that was asked to end must be gone."""
+STARTED = 30.0
+"""Seconds that a busy machine may take to start a victim."""
 GRACE = 0.5
 """Seconds that most victims give their tasks; each tenth has the usual five."""
 TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -74,8 +76,9 @@ def kill_many(
         how = signals[(number // len(kinds)) % len(signals)]
         grace = GRACE if number % 10 else 5.0
         victim = start_one(home, seen_file, name, kind, grace)
-        # The start takes most of this; a few kills hit before the first call.
-        time.sleep(0.2 + chance.uniform(0.0, longest))
+        if number % 10 < 9:  # the others may be hit before their first call
+            wait_for_call(seen_file, victim)
+        time.sleep(chance.uniform(0.0, longest))
         tally.exit_seconds.append(kill_one(home, victim, name, how))
         tally.kills += 1
         before = len(tally.violations)
@@ -104,6 +107,13 @@ def start_one(
             stdout=said,
             stderr=subprocess.STDOUT,
         )
+
+
+def wait_for_call(seen_file: Path, victim: subprocess.Popen[bytes]) -> None:
+    """Wait until a victim has seen a call return, however long its start takes."""
+    end = time.monotonic() + STARTED
+    while not read_seen(seen_file) and victim.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def kill_one(home: Path, victim: subprocess.Popen[bytes], name: str, how: str) -> float:

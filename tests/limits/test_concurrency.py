@@ -196,7 +196,13 @@ def test_a_missing_limit_is_a_warning_that_says_how_to_make_it(limits, caplog):
     with caplog.at_level(logging.WARNING, logger="flowstone"), concurrency(["db", "no-such"]):
         assert limits.definitions.usage("db").used == 1
     [message] = caplog.messages
-    assert message.startswith("There is no limit 'no-such'. Make it: flowstone gcl create")
+    assert "There is no limit 'no-such'. Make it: flowstone gcl create no-such --limit" in message
+
+
+def test_a_missing_rate_limit_says_that_it_needs_a_decay(limits, caplog):
+    with caplog.at_level(logging.WARNING, logger="flowstone"):
+        rate_limit("api")
+    assert "flowstone gcl create api --limit N --slot-decay-per-second N" in caplog.text
 
 
 @pytest.mark.parametrize("names", ["no-such", ["db", "no-such"]])

@@ -28,7 +28,7 @@ from flowstone.log.courier import ServerRefused
 from flowstone.settings import Settings
 from flowstone.settings.declared import ApiSettings, LimitSettings
 from flowstone.store.databases import Database
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.limits.test_limiter import wait
 from tests.server.listening import Listening
 
@@ -106,6 +106,15 @@ def test_limits_are_made_changed_and_deleted_at_the_server(limits):
     limits.definitions.delete(made.name)
     with pytest.raises(LimitNotFound):
         limits.definitions.usage(made.name)
+
+
+def test_no_connection_stays_open_for_limits_that_were_asked_about(limits):
+    limits.definitions.create("db", 1)
+    assert used(limits) == 0
+    assert limits.definitions._courier._connection is None
+    with pytest.raises(LimitNotFound):
+        used(limits, "none")
+    assert limits.definitions._courier._connection is None
 
 
 def test_slots_are_had_in_the_order_of_asking_and_shown_with_holders_and_waiters(limits):

@@ -12,7 +12,7 @@ from flowstone import flow, task
 from flowstone.annotations import quote
 from flowstone.exceptions import ConcurrencySlotAcquisitionError
 from flowstone.task_runners import ThreadPoolTaskRunner
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.face.recorded import Recorded
 
 

@@ -197,7 +197,7 @@ import os, sys, threading, time
 from flowstone import flow, task
 from flowstone.drive import control
 from flowstone.log.control import CancelAsked, ask
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 heard = threading.Event()
 
@@ -269,7 +269,8 @@ assert threads() == before
 def test_a_process_whose_runs_end_sooner_does_not_load_what_listens(tmp_path):
     program = """
 import sys
-from flowstone import flow, starting
+from flowstone import flow
+from flowstone.wiring import starting
 starting._UNWATCHED = 60
 flow(lambda: None)()
 assert "flowstone.drive.control" not in sys.modules

@@ -116,3 +116,16 @@ def test_remarks_sort_by_line():
 def test_a_counterpart_is_what_can_be_imported_here(theirs, ours):
     found = counterpart(theirs)
     assert (found.name, found.problem) == (ours, None)
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        "async def f():\n    async with get_client() as client:\n        ",
+        "client = get_client(sync_client=True)\nif client:\n        ",
+    ],
+)
+def test_methods_that_a_client_does_not_have_are_remarked_on(opened):
+    source = "from prefect import get_client\n" + opened
+    done = rewrite(f"{source}client.read_flows()\n        client.hello()\n".encode())
+    assert [(remark.line, "`.hello`" in remark.text) for remark in done.remarks] == [(5, True)]

@@ -12,8 +12,8 @@ import pytest
 from flowstone import flow, task
 from flowstone.cache_policies import INPUTS
 from flowstone.exceptions import ConfigurationError, StorageError
+from flowstone.face.result_store import ResultStore
 from flowstone.locking.redis import RedisLockManager
-from flowstone.result_store import ResultStore
 from flowstone.results import redis_locks
 from flowstone.transactions import IsolationLevel
 from tests.results.conftest import RedisServer

@@ -145,7 +145,7 @@ def test_the_presets_compress_by_zstd_unless_told_otherwise():
         CompressedSerializer(serializer=JSONSerializer(object_encoder=None), compressionlib="bz2"),
         CompressedPickleSerializer(compressionlib="lzma"),
     ],
-    ids=repr,
+    ids=["pickle", "json", "json-bz2", "pickle-lzma"],
 )
 def test_another_process_reads_with_the_options_that_were_written(serializer, tmp_path):
     Keeper(Directory(str(tmp_path)), serializer=serializer).save("k", DATA, created=0)

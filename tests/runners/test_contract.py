@@ -12,7 +12,7 @@ from flowstone.cache_policies import INPUTS
 from flowstone.context import FlowRunContext
 from flowstone.exceptions import CancelledRun, UpstreamTaskError
 from flowstone.states import State
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.runners import bodies
 
 

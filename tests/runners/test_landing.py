@@ -63,7 +63,7 @@ def _sees_no_home(directory, log):
 
 
 def _hide_home():
-    from flowstone import cluster_worker
+    from flowstone.wiring import cluster_worker
 
     cluster_worker._sees = _sees_no_home
 

@@ -19,7 +19,7 @@ from flowstone.exceptions import CrashedRun, NotInFlowstoneError, SerializationE
 from flowstone.settings import temporary_settings
 from flowstone.task_runners import ProcessPoolTaskRunner
 from flowstone.testing.recorded import recorded_runs
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.concurrency.cells import deaf
 from tests.runners import bodies
 from tests.runners.test_contract import wait_for_file, within

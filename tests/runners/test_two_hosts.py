@@ -19,7 +19,8 @@ from flowstone.task_runners import DaskTaskRunner, RayTaskRunner
 from tests.runners import bodies
 
 ROOT = Path(__file__).parents[2]
-HERE, THERE = "10.213.77.1", "10.213.77.2"
+HERE, THERE = (f"10.213.{os.getpid() % 256}.{number}" for number in (1, 2))
+"""A network of this process's own: another run of the tests may have one too."""
 pytestmark = [
     pytest.mark.timeout(150),
     pytest.mark.skipif(
@@ -109,11 +110,11 @@ def test_dask_workers_on_another_host(home, host):
         use_both(DaskTaskRunner(address=address), home)
 
 
-def drive_ray(home):
+def drive_ray(home, here):
     """Use a Ray cluster of two hosts, in a process of its own: one has only one Ray."""
     import ray
 
-    ray.init(address=f"{HERE}:26379", _node_ip_address=HERE, log_to_driver=False)
+    ray.init(address=f"{here}:26379", _node_ip_address=here, log_to_driver=False)
     end = time.monotonic() + 60
     while ray.cluster_resources().get("CPU", 0) < 2:
         assert time.monotonic() < end, "the other host did not come"
@@ -146,8 +147,9 @@ def test_ray_workers_on_another_host(home, host, tmp_path_factory):
                 *("--num-cpus", "2", *options),
             )
             told = "from tests.runners import test_two_hosts as t; import pathlib, sys; "
+            told += "t.drive_ray(pathlib.Path(sys.argv[1]), sys.argv[2])"
             driver = subprocess.run(
-                [sys.executable, "-c", told + "t.drive_ray(pathlib.Path(sys.argv[1]))", str(home)],
+                [sys.executable, "-c", told, str(home), HERE],
                 env=environ,
                 cwd=ROOT,
                 capture_output=True,

@@ -75,6 +75,8 @@ def test_what_asks_how_it_is_is_told_where_it_is(shared):
     assert f"{url}  ready, pid {pid}" in status.stdout
     opened = flowstone(home, "open", DISPLAY="", WAYLAND_DISPLAY="", BROWSER="")
     assert opened.stdout == f"{url}/\n"
+    missing = flowstone(home, "open", "nosuch")
+    assert "There is no flow run or task run with the id" in missing.stderr
     assert f"serves at {url} (pid {pid})" in unwrapped(flowstone(home, "doctor").stdout)
 
 
@@ -152,7 +154,7 @@ def test_doctor_says_where_no_server_answers(home):
     ],
 )
 def test_what_cannot_be_served_is_refused_in_a_line(home, words, said):
-    refused = flowstone(home, "server", "start", *words)
+    refused = flowstone(home, "server", "start", "--port", "0", *words)
     assert refused.returncode == 1
     assert said in refused.stderr
     assert "Traceback" not in refused.stderr

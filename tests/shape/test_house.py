@@ -14,6 +14,11 @@ def test_the_package_keeps_to_its_layers_lengths_and_lists():
     assert house.violations(ROOT / "src") == []
 
 
+def test_the_top_of_the_package_holds_what_users_import_and_nothing_else():
+    found = {path.stem for path in (ROOT / "src" / house.PACKAGE).glob("*.py")}
+    assert found == house.PUBLIC
+
+
 def test_tests_benchmarks_and_examples_keep_to_the_lengths():
     found = []
     for folder in ("tests", "benchmarks", "examples"):

@@ -7,7 +7,7 @@ import pytest
 from flowstone import flow, task
 from flowstone.store.queries import open_store
 from flowstone.transactions import get_transaction, transaction
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.face.conftest import home
 
 __all__ = ["home"]

@@ -13,7 +13,7 @@ from flowstone.concurrency.asyncio import rate_limit as arate_limit
 from flowstone.concurrency.sync import rate_limit
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError
 from flowstone.testing import flowstone_test_harness, hand_turned_clock, recorded_runs
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 DELAYS = [60, 600]
 STATES = ("Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Failed")

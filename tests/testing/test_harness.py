@@ -13,7 +13,7 @@ import pytest
 from flowstone import flow, task
 from flowstone.settings import temporary_settings
 from flowstone.testing import flowstone_test_harness, recorded_runs
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 from tests.homes import recording_in
 
 

@@ -21,8 +21,14 @@ from flowstone import (
 from flowstone.context import FlowRunContext, TaskRunContext, get_run_context, with_context
 from flowstone.exceptions import FlowstoneError, PrefectException
 from flowstone.futures import FutureList, PrefectFuture, TaskFuture, as_completed
+from flowstone.runners.threads import Threads
 from flowstone.states import Completed
-from flowstone.task_runners import ConcurrentTaskRunner, ThreadPoolTaskRunner
+from flowstone.task_runners import (
+    ConcurrentTaskRunner,
+    StartedRunner,
+    TaskRunner,
+    ThreadPoolTaskRunner,
+)
 from flowstone.tasks import exponential_backoff
 from flowstone.transactions import (
     AsyncTransaction,
@@ -149,6 +155,15 @@ assert_type(runtime.task_run.run_count, int)
 assert_type(get_run_context(), FlowRunContext | TaskRunContext)
 assert_type(with_context(bare.fn)(1, y="a"), float)
 no_such_name = runtime.flow_run.nmae  # type: ignore[attr-defined]
+
+
+# A task runner of one's own
+class OwnTaskRunner(TaskRunner):
+    def start(self) -> StartedRunner:
+        return Threads(1)
+
+
+flow(task_runner=OwnTaskRunner(None))
 
 # Old names
 an_old_future: PrefectFuture[str] = one

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flowstone.old_names import stand_ins
+from flowstone.face.old_names import stand_ins
 
 __getattr__ = stand_ins(__name__)

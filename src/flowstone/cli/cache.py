@@ -15,17 +15,17 @@ import msgspec
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.explaining import declare_why, explain_run
 from flowstone.cli.home import opened_home
-from flowstone.cli.kept import (
-    Kept,
+from flowstone.cli.moments import SECOND, iso, local
+from flowstone.cli.options import add_output, count
+from flowstone.cli.output import plural, print_json, print_table, size
+from flowstone.cli.stored import (
+    Stored,
     add_choice,
     add_storage,
     matching,
     newest_matching,
     where,
 )
-from flowstone.cli.moments import SECOND, iso, local
-from flowstone.cli.options import add_output, count
-from flowstone.cli.output import plural, print_json, print_table, size
 from flowstone.cli.table import Column, Row
 from flowstone.core.durations import duration
 from flowstone.exceptions import StorageError
@@ -74,7 +74,7 @@ def _ls(arguments: Arguments) -> int:
     return 0
 
 
-def _object(one: Kept) -> dict[str, Any]:
+def _object(one: Stored) -> dict[str, Any]:
     found, header = one.found, one.found.header
     return {
         "task": header.task or None if header else None,
@@ -89,7 +89,7 @@ def _object(one: Kept) -> dict[str, Any]:
     }
 
 
-def _cells(one: Kept, now: int) -> tuple[str, ...]:
+def _cells(one: Stored, now: int) -> tuple[str, ...]:
     found, header = one.found, one.found.header
     made, expires = (header.created, header.expires) if header else (found.written, None)
     is_over = expires is not None and expires <= now

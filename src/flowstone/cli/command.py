@@ -48,6 +48,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what is wrong with the words given."""
+        first, _, rest = message.partition(": ")
+        word = rest.split("=")[0].split(" ")[0]
+        if first == "unrecognized arguments" and word.startswith("--"):
+            # Loaded on the way to an error only: 2 ms of `difflib` else.
+            suggestion = import_module("flowstone.core.suggestion").suggestion
+            options = [name for name in self._option_string_actions if name.startswith("--")]
+            message += f".{suggestion(word, options)}"
         raise UsageError(message)
 
 

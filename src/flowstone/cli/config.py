@@ -13,11 +13,12 @@ from flowstone.cli.output import plural, print_json, print_table
 from flowstone.cli.profile import opened_profiles, profile_in_force
 from flowstone.cli.table import Column, Row
 from flowstone.cli.terminal import printable
-from flowstone.profiles import Profiles, masked
 from flowstone.settings import Described, SettingsError, describe, variable
 from flowstone.settings.declared import name_of, nearest, parsed
 from flowstone.settings.elsewhere import remarks
-from flowstone.settings.loading import Entry, Sources
+from flowstone.settings.kinds import Entry
+from flowstone.settings.loading import Sources
+from flowstone.settings.profiles import Profiles, masked
 
 _USUAL = "default"
 """The profile that `set` makes where there is none."""

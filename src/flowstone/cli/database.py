@@ -15,13 +15,13 @@ from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.moments import parse_moment
 from flowstone.cli.options import add_output
 from flowstone.cli.output import plural, print_fields, print_json, size
-from flowstone.homes import writable_home
 from flowstone.settings import Settings, load
 from flowstone.store import copying, maintenance
 from flowstone.store.databases import Database, open_database
 from flowstone.store.errors import StoreError
 from flowstone.store.retention import Borders, Pruned, borders, prune, would_prune
 from flowstone.store.schema import VERSION
+from flowstone.wiring.homes import writable_home
 
 _SAY_EVERY = 0.5
 

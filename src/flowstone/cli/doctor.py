@@ -8,7 +8,8 @@ import textwrap
 from collections import Counter
 
 from flowstone.cli.command import Arguments, Command
-from flowstone.cli.findings import Finding, findings
+from flowstone.cli.finding import Finding
+from flowstone.cli.findings import findings
 from flowstone.cli.options import add_output
 from flowstone.cli.output import plural, print_json
 from flowstone.cli.terminal import has_colors, printable, width
@@ -54,7 +55,10 @@ def _print(one: Finding) -> None:
 
 def _wrapped(text: str) -> list[str]:
     columns = min(width(os.environ) or _WIDEST, _WIDEST) - _MARGIN - 2
-    return textwrap.wrap(printable(text), max(columns, 20), break_on_hyphens=False) or [""]
+    shown = textwrap.wrap(
+        printable(text), max(columns, 20), break_on_hyphens=False, break_long_words=False
+    )
+    return shown or [""]
 
 
 COMMANDS = Command(

@@ -9,10 +9,10 @@ import msgspec
 
 from flowstone.cli.command import Arguments, CommandError
 from flowstone.cli.home import opened_store
-from flowstone.cli.kept import keeper_at
 from flowstone.cli.moments import local_in_full
 from flowstone.cli.options import add_output, add_run
 from flowstone.cli.output import print_fields, print_json
+from flowstone.cli.stored import keeper_at
 from flowstone.cli.terminal import printable
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text

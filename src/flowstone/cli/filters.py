@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from importlib import import_module
 
 from flowstone.cli.command import Arguments
 from flowstone.cli.moments import parse_moment
 from flowstone.cli.options import add_output, count
+from flowstone.core.states import NAMES
 from flowstone.store.rows import RunFilter
 
 DEFAULT_LIMIT = 20
@@ -62,6 +64,18 @@ def is_narrowed(arguments: Arguments) -> bool:
     """Whether a list was narrowed by any argument."""
     names = ("flow", "flow_run", "task", "state", "tag", "since")
     return any(getattr(arguments, name, None) for name in names)
+
+
+def about_states(arguments: Arguments) -> str:
+    """Return what to say of a state asked for that no run has by itself: ` 'x' is no state …`."""
+    names = [name for names in NAMES.values() for name in names]
+    known = {name.lower() for name in names}
+    for state in arguments.state:
+        if state.lower() not in known:
+            # Loaded on the way to an error only: 2 ms of `difflib` else.
+            find = import_module("flowstone.core.suggestion").suggestion
+            return f" '{state}' is no state of Flowstone's own.{find(state.capitalize(), names)}"
+    return ""
 
 
 def _moment(text: str) -> int:

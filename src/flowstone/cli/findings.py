@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from flowstone.cli.finding import Finding
 from flowstone.cli.log import troubles
 from flowstone.cli.moments import local_in_full
 from flowstone.cli.output import plural, size
-from flowstone.homes import fallback_home
 from flowstone.log.files import is_free, lock
 from flowstone.log.machine import mount_of
 from flowstone.server.presence import running_servers
@@ -35,8 +34,8 @@ from flowstone.store.errors import StoreError
 from flowstone.store.queries import open_store
 from flowstone.store.schema import VERSION, version_of
 from flowstone.version import __version__
+from flowstone.wiring.homes import fallback_home
 
-Level = Literal["ok", "warning", "problem"]
 _LITTLE = 64 << 20
 _TRIAL = 64 << 10
 """Bytes that a log begins with; a home that has no room for them cannot record."""
@@ -47,15 +46,6 @@ _LONGEST_CHECK = 10.0
 _STEPS = 10_000
 _AHEAD = 60
 """Seconds by which a file's time may be ahead of the clock."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at: what was seen, and what to do where that is not well."""
-
-    check: str
-    level: Level
-    text: str
-    advice: str = ""
 
 
 def findings(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from functools import partial
 
 from flowstone.cli.cancelling import FLOW_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command, CommandError
-from flowstone.cli.filters import add_filters, filter_of, is_narrowed
+from flowstone.cli.filters import about_states, add_filters, filter_of, is_narrowed
 from flowstone.cli.following import declare_watch, follow_lines, watch
 from flowstone.cli.graph import declare_graph, show_graph
 from flowstone.cli.home import opened_store, where
@@ -47,7 +47,7 @@ _COLUMNS = (
     Column(title="STATE", is_state=True),
     Column(title="STARTED"),
     Column(title="TIME", right=True),
-    Column(title="RUNS", right=True, drop=4),
+    Column(title="ATTEMPTS", right=True, drop=4),
     Column(title="TAGS", least=6, drop=5),
 )
 
@@ -62,7 +62,7 @@ def _ls(arguments: Arguments) -> int:
     elif rows:
         _print_list(rows)
     else:
-        _say_none(is_narrowed(arguments), is_current=is_current)
+        _say_none(arguments, is_current=is_current)
     return 0 if rows or is_current else 1
 
 
@@ -88,11 +88,14 @@ def _print_list(rows: list[FlowRunRow]) -> None:
     )
 
 
-def _say_none(narrowed: bool, *, is_current: bool) -> None:  # noqa: FBT001  what it tells of
+def _say_none(arguments: Arguments, *, is_current: bool) -> None:
     if not is_current:
         print(f"No flow run in {where()} could be read.")
-    elif narrowed:
-        print(f"No flow run in {where()} matches. Without filters, 'flow-run ls' shows the newest.")
+    elif is_narrowed(arguments):
+        print(
+            f"No flow run in {where()} matches.{about_states(arguments)} "
+            "Without filters, 'flow-run ls' shows the newest."
+        )
     else:
         print(f"No flow runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
 
@@ -124,7 +127,7 @@ def _print_flow_run(store: Store, row: FlowRunRow) -> None:
             ("Started", local_in_full(row.start)),
             ("Ended", local_in_full(row.end)),
             ("Time", duration(seconds_between(row.start, row.end))),
-            ("Runs", str(row.attempt)),
+            ("Attempts", str(row.attempt)),
             ("Tags", ", ".join(row.tags)),
             ("Parameters", row.parameters if row.parameters != "{}" else ""),
             ("Task runs", ", ".join(f"{number:,} {name}" for name, number in counts) or "none"),

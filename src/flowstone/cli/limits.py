@@ -17,7 +17,7 @@ from flowstone.drive.limits.definitions import Book, Usage
 from flowstone.drive.limits.notes import Holder, Waiter
 from flowstone.exceptions import LimitExists, LimitNotFound
 from flowstone.settings import load
-from flowstone.wiring import limits_of
+from flowstone.wiring.limits import limits_of
 
 _HOLDERS = (
     Column(title="SLOT", right=True),
@@ -46,7 +46,10 @@ def opened_limits() -> Iterator[Book]:
     directory = os.path.join(settings.home, "limits")
     try:
         yield limits_of(settings, directory).definitions
-    except (LimitExists, LimitNotFound, ValueError, TimeoutError) as error:
+    except LimitNotFound as error:
+        message = f"{error} 'flowstone gcl ls' lists them."
+        raise CommandError(message) from error
+    except (LimitExists, ValueError, TimeoutError) as error:
         raise CommandError(str(error)) from error
     except BrokenPipeError:
         raise

@@ -12,11 +12,11 @@ from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.home import opened_home
 from flowstone.cli.server import START_SECONDS
 from flowstone.core.ids import id_text
-from flowstone.homes import writable_home
 from flowstone.server.background import start_server
 from flowstone.server.presence import running_servers
 from flowstone.settings import Settings, load
 from flowstone.store.errors import RunNotFound
+from flowstone.wiring.homes import writable_home
 
 
 def _open(arguments: Arguments) -> int:
@@ -52,8 +52,11 @@ def _path_of(text: str, *, is_here: bool) -> str:
     with opened_home() as store:
         try:
             return f"flow-runs/{id_text(store.find_flow_run(text).id)}"
-        except RunNotFound:
-            return f"task-runs/{id_text(store.find_task_run(text).id)}"
+        except RunNotFound as error:
+            try:
+                return f"task-runs/{id_text(store.find_task_run(text).id)}"
+            except RunNotFound:
+                raise RunNotFound(str(error).replace("flow run", "flow run or task run")) from None
 
 
 def _has_browser() -> bool:

@@ -9,8 +9,8 @@ from flowstone.cli.command import Arguments, Command
 from flowstone.cli.options import add_output
 from flowstone.cli.output import print_json
 from flowstone.cli.terminal import printable
-from flowstone.profiles import ProfileError, Profiles, masked
 from flowstone.settings.loading import Sources
+from flowstone.settings.profiles import ProfileError, Profiles, masked
 
 
 def opened_profiles() -> Profiles:

@@ -20,7 +20,7 @@ from flowstone.store.rows import FlowRunRow, TaskRunRow
 from flowstone.store.undo import UndoRow
 
 if TYPE_CHECKING:
-    from flowstone.undoing import Recalled
+    from flowstone.face.undoing import Recalled
 
 
 def declare_rollback(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def _undo(
     *,
     skips: bool,
 ) -> int:
-    undoing = import_module("flowstone.undoing")  # by name: it loads what runs tasks
+    undoing = import_module("flowstone.face.undoing")  # by name: it loads what runs tasks
     transactions: list[Recalled] = undoing.recalled(rows, runs)
     missing = [one for transaction in transactions for one in transaction.missing]
     for one in missing:

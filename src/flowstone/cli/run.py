@@ -18,7 +18,7 @@ from flowstone.core.suggestion import suggestion
 from flowstone.drive.reporting import TOLD
 from flowstone.drive.tracebacks import user_traceback
 from flowstone.flows import Flow
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 _MACHINERY = (
     "<frozen importlib",

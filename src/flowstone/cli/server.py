@@ -20,16 +20,16 @@ from flowstone.cli.home import home
 from flowstone.cli.moments import local_in_full
 from flowstone.cli.options import add_output, count
 from flowstone.cli.output import print_json
-from flowstone.homes import writable_home
-from flowstone.profiles import masked
 from flowstone.server.addresses import is_loopback
 from flowstone.server.background import log_path, start_server
 from flowstone.server.presence import Presence, Running, running_servers, stop_server
 from flowstone.settings import Settings, load
+from flowstone.settings.profiles import masked
 from flowstone.store.databases import open_database
 from flowstone.store.errors import StoreError
 from flowstone.store.tokens import has_tokens
 from flowstone.version import __version__
+from flowstone.wiring.homes import writable_home
 
 START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -117,10 +117,11 @@ def _check_access(settings: Settings) -> None:
     except (StoreError, OSError, sqlite3.Error) as error:
         raise CommandError(str(error)) from error
     if not is_safe:
+        place = " --database-url …" if settings.server.database.connection_url else ""
         message = (
             f"others can reach {host!r}, or the names of FLOWSTONE_SERVER_API_ALLOWED_HOSTS, and "
             "no token is needed yet. Make one first:\n"
-            "  flowstone token create --scope admin\n"
+            f"  flowstone token create --scope admin{place}\n"
             "or listen on 127.0.0.1 under no further name, where none is needed"
         )
         raise CommandError(message)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowstone.cli.asking import Refused, asked
-from flowstone.cli.findings import Finding
+from flowstone.cli.finding import Finding
 from flowstone.cli.moments import SECOND, parse_moment
 from flowstone.settings.declared import ApiSettings
 from flowstone.version import __version__

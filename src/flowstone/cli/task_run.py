@@ -8,7 +8,7 @@ from functools import partial
 
 from flowstone.cli.cancelling import TASK_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command
-from flowstone.cli.filters import add_filters, filter_of, is_narrowed
+from flowstone.cli.filters import about_states, add_filters, filter_of, is_narrowed
 from flowstone.cli.following import follow_lines
 from flowstone.cli.home import opened_store, where
 from flowstone.cli.lines import show_lines
@@ -46,7 +46,7 @@ _COLUMNS = (
     Column(title="STATE", is_state=True),
     Column(title="STARTED"),
     Column(title="TIME", right=True),
-    Column(title="RUNS", right=True, drop=4),
+    Column(title="ATTEMPTS", right=True, drop=4),
     Column(title="TAGS", least=6, drop=5),
 )
 
@@ -64,7 +64,10 @@ def _ls(arguments: Arguments) -> int:
         print(f"No task run in {where()} could be read.")
         return 1
     elif is_narrowed(arguments):
-        print(f"No task run in {where()} matches. Without filters, 'task-run ls' shows the newest.")
+        print(
+            f"No task run in {where()} matches.{about_states(arguments)} "
+            "Without filters, 'task-run ls' shows the newest."
+        )
     else:
         print(f"No task runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
     return 0
@@ -121,7 +124,7 @@ def _print_task_run(store: Store, row: TaskRunRow) -> None:
             ("Started", local_in_full(row.start)),
             ("Ended", local_in_full(row.end)),
             ("Time", duration(seconds_between(row.start, row.end))),
-            ("Runs", str(row.attempt)),
+            ("Attempts", str(row.attempt)),
             ("Tags", ", ".join(row.tags)),
             *usage_fields(store, row),
         ]

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,12 @@ from flowstone.cli.options import add_output
 from flowstone.cli.output import print_json, print_table
 from flowstone.cli.table import Column, Row
 from flowstone.core.ids import id_text
-from flowstone.homes import writable_home
 from flowstone.settings import load
 from flowstone.store import tokens
 from flowstone.store.databases import Database, open_database
 from flowstone.store.errors import StoreError
 from flowstone.store.tokens import SCOPES, TokenRow
+from flowstone.wiring.homes import writable_home
 
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _SPAN = re.compile(r"(\d+)\s*([mhdw])")
@@ -66,12 +67,10 @@ def _create(arguments: Arguments) -> int:
     if arguments.output == "json":
         print_json({**_object(row), "secret": secret})
         return 0
-    print(secret)
-    print(
-        f"\nThis is the token {row.name!r}, scope {row.scope!r}. It is shown only now. To use it:"
-    )
-    print(f"  export FLOWSTONE_API_KEY={secret}")
-    print("or log in with it in the browser.")
+    print(secret)  # by itself: `TOKEN=$(flowstone token create …)`
+    about = f"This is the token {row.name!r}, scope {row.scope!r}. It is shown only now. To use it:"
+    print(f"\n{about}\n  export FLOWSTONE_API_KEY={secret}", file=sys.stderr)
+    print("or log in with it in the browser.", file=sys.stderr)
     return 0
 
 

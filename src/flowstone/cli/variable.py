@@ -23,10 +23,10 @@ from flowstone.cli.terminal import printable
 from flowstone.client.place import Place, place_of
 from flowstone.core.ids import id_text
 from flowstone.exceptions import FlowstoneError
-from flowstone.homes import writable_home
 from flowstone.settings import load
 from flowstone.store.variables import VariableRow
 from flowstone.variables import packed
+from flowstone.wiring.homes import writable_home
 
 _COLUMNS = (
     Column(title="NAME", least=12),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -23,7 +22,7 @@ from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.rows import FlowRunRow, TaskRunRow
 from flowstone.store.selecting import Kind, Row
 from flowstone.store.variables import VariableRow
-from flowstone.wiring import limits_of
+from flowstone.wiring.limits import limits_of
 
 _AT_ONCE = 1000
 _NUMBERS = {kind.value: number for number, kind in enumerate(TYPES)}
@@ -131,7 +130,7 @@ class HomePlace:
 
     def limits(self) -> Book:
         """Return the limits there are."""
-        return limits_in(self._settings)
+        return limits_of(self._settings, str(self.home / "limits")).definitions
 
     def close(self) -> None:
         """Do nothing: nothing is kept open."""
@@ -144,11 +143,6 @@ def place_of(settings: Settings) -> Place:
     # By name: what speaks to servers costs 30 ms.
     place: Place = import_module("flowstone.client.remote_place").ServerPlace(settings)
     return place
-
-
-def limits_in(settings: Settings) -> Book:
-    """Return the limits of the server that settings name, else those of the home."""
-    return limits_of(settings, os.path.join(settings.home, "limits")).definitions
 
 
 def _flows_of(connection: Connection) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flowstone.client import wire
-from flowstone.client.place import limits_in
 from flowstone.client.remote_store import RemoteStore
 from flowstone.client.server import Server
 from flowstone.drive.limits.definitions import Book
@@ -18,6 +17,7 @@ from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.rows import FlowRunRow, TaskRunRow
 from flowstone.store.selecting import Kind, Row
 from flowstone.store.variables import VariableRow
+from flowstone.wiring.limits import limits_of
 
 
 class ServerPlace:
@@ -85,7 +85,7 @@ class ServerPlace:
 
     def limits(self) -> Book:
         """Return the limits there are."""
-        return limits_in(self._settings)
+        return limits_of(self._settings, str(self._home / "limits")).definitions
 
     def close(self) -> None:
         """Let go of the connections."""

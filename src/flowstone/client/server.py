@@ -97,7 +97,10 @@ class Server:
                 is_refused = isinstance(error.__cause__, ConnectionRefusedError)
                 may_repeat = method == "GET" or error.status in _NOT_BEGUN or is_refused
                 if tried == self._retries or not may_repeat:
-                    message = f"The server at {self.url} cannot be reached: {error}"
+                    message = (
+                        f"The server at {self.url} cannot be reached: {error}. 'flowstone doctor' "
+                        "says more; without FLOWSTONE_API_URL (api.url) this home alone is used."
+                    )
                     raise ServerUnreachable(message) from error
                 time.sleep(_wait(tried, error.seconds))
             except courier.ServerRefused as error:

@@ -16,7 +16,7 @@ from flowstone.drive.stopper import STOPPER
 from flowstone.drive.waiting import CLOCKS, Clock
 from flowstone.exceptions import AcquireConcurrencySlotTimeoutError, ConcurrencySlotAcquisitionError
 from flowstone.logging import get_run_logger
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 _SOON = 1.0
 """Seconds of waiting that are not worth a line."""
@@ -144,7 +144,9 @@ class Asking:
 
     def _say_missing(self) -> None:
         names = ", ".join(map(repr, self.request.missing))
-        message = f"There is no limit {names}. Make it: flowstone gcl create NAME --limit N"
+        decay = " --slot-decay-per-second N" if self.request.is_rate else ""
+        command = f"flowstone gcl create {self.request.missing[0]} --limit N{decay}"
+        message = f"There is no limit {names}. Make it: {command}"
         if self._strict:
             raise ConcurrencySlotAcquisitionError(message)
         get_run_logger().warning("%s. Going on without it.", message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import zip_longest
 from typing import Any
 
@@ -114,9 +115,18 @@ class Binding:
         try:
             return self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            names = ", ".join(self.signature.parameters)
-            message = f"{error}; the parameters are ({names})"
+            names = list(self.signature.parameters)
+            unknown = next((name for name in kwargs if name not in names), None)
+            hint = "" if unknown is None else _suggestion(unknown, names)
+            called = getattr(self.fn, "__name__", type(self.fn).__name__)
+            message = f"{called}() {error}; the parameters are ({', '.join(names)}){hint}"
             raise ParameterBindError(message) from None
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    # Loaded on the way to an error only: 2 ms of `difflib` else.
+    hint = str(import_module("flowstone.core.suggestion").suggestion(word, known))
+    return f".{hint}" if hint else ""
 
 
 def _signature(fn: Callable[..., Any]) -> inspect.Signature:

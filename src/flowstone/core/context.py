@@ -13,9 +13,9 @@ from flowstone.core.origins import Origins
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Declared, DeclaredFlow
-    from flowstone.core.loops import Loops
     from flowstone.core.runs import FlowRun, TaskRun
     from flowstone.core.stopping import Deadline, Reach
+    from flowstone.core.tracked import Loops
     from flowstone.core.transactions import BaseTransaction
     from flowstone.core.upstream import Input, Slots, Upstream
     from flowstone.engine.caching import KeptRun

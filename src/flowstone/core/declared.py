@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowstone.core.binding import Binding
 from flowstone.core.facts import FlowDefined, TaskDefined
-from flowstone.core.keeping import Keeping
-from flowstone.core.policy import Policy
+from flowstone.core.policy import Keeping, Policy
 
 if TYPE_CHECKING:
     from flowstone.core.context import RunContext

@@ -30,10 +30,10 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from flowstone.core import sources
+from flowstone.core.code_names import assigned_in, imports_in, names_in
 from flowstone.core.codes import digest, pack, tagged
-from flowstone.core.entry import entry_name, importable
 from flowstone.core.hashing import Encoder, class_code
-from flowstone.core.reach import assigned_in, imports_in, names_in
+from flowstone.core.naming import entry_name, importable
 from flowstone.core.sources import codes_in
 from flowstone.exceptions import HashError
 

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from flowstone.core.arrays import ARRAY_FAMILIES, ARRAYS
 from flowstone.core.codes import LONGEST, digest, of_buffer, pack, short, tagged
-from flowstone.core.entry import entry_name, importable
+from flowstone.core.naming import entry_name, importable
 from flowstone.core.plain import short_repr
 from flowstone.exceptions import HashError
 

@@ -1,4 +1,5 @@
-"""What a task or flow asks for when it fails: how often again, after how long, and whether at all.
+"""What a task or flow asks for: when it fails, how often again and after how long; of its results,
+how they are kept.
 
 Decisions are values, made from what is passed in; nothing here waits, draws or looks at a clock.
 """
@@ -53,6 +54,29 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 NO_RETRIES = Policy()
+
+
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a task or flow that say how its results are kept.
+
+    `policy` makes the key under which other runs find a result; with `is_usual` nobody chose one,
+    and `DEFAULT` does; with `by_id` a result without a key is kept too, under its run's id.
+    `expires_after` is in nanoseconds. None means that the surroundings decide.
+    """
+
+    policy: Any = None
+    is_usual: bool = True
+    by_id: bool = False
+    expires_after: int | None = None
+    refresh: bool | None = None
+    storage: Any = None
+    storage_key: str | None = None
+    serializer: Any = None
+    in_memory: bool = True
+
+
+AS_USUAL = Keeping()
+"""Of what was declared without any of these options."""
 
 
 def make_delays(given: Delays | None, retries: int) -> tuple[float, ...]:

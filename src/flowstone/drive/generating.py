@@ -194,13 +194,15 @@ def generate(story: Story, *args: Any) -> Generator[Any, Any, Any]:
         try:
             request = step(sent)
         except StopIteration as stop:
-            return stop.value.unwrap()
+            outcome = stop.value
+            break  # what it raises is then no follower of this exception
         try:
             step, sent = told.send, (yield request.value)
         except GeneratorExit:
             step, sent = told.throw, _Closing()
         except BaseException as error:  # noqa: BLE001  what the caller throws in is the body's
             step, sent = told.throw, error
+    return outcome.unwrap()
 
 
 async def agenerate(story: Story, *args: Any) -> AsyncGenerator[Any, Any]:
@@ -213,8 +215,8 @@ async def agenerate(story: Story, *args: Any) -> AsyncGenerator[Any, Any]:
         try:
             request = step(sent)
         except StopIteration as stop:
-            stop.value.unwrap()
-            return
+            outcome = stop.value
+            break
         try:
             if type(request) is Value:
                 step, sent = told.send, (yield request.value)
@@ -224,6 +226,7 @@ async def agenerate(story: Story, *args: Any) -> AsyncGenerator[Any, Any]:
             step, sent = told.throw, _Closing()
         except BaseException as error:  # noqa: BLE001  what the caller throws in is the body's
             step, sent = told.throw, error
+    outcome.unwrap()
 
 
 class _Told:

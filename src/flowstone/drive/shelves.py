@@ -14,8 +14,8 @@ import xxhash
 
 from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.inputs import ATOMS
-from flowstone.core.keeping import Keeping
 from flowstone.core.keys import Ingredients
+from flowstone.core.policy import Keeping
 from flowstone.drive.flights import Flight, Flights, flights_of
 from flowstone.exceptions import ConfigurationError, FlowstoneError, UnreadableResult
 from flowstone.results.directory import Directory

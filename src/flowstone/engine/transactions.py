@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from flowstone.core.entry import entry_module
 from flowstone.core.facts import TransactionEnded, TransactionNoted
+from flowstone.core.naming import entry_module
 from flowstone.core.outcome import Err
 from flowstone.core.plain import clean_text
 from flowstone.core.runs import TaskRun

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any
 
 from flowstone.core.plain import clean_text
-from flowstone.declaring import Declaration, drawing
 from flowstone.drive.coroutines import RUN_OUT, arun_out, run_out
 from flowstone.exceptions import VisualizationUnsupportedError
+from flowstone.face.declaring import Declaration, drawing
 from flowstone.graphs.graph import Graph, Node
 from flowstone.graphs.mermaid import mermaid, mermaid_key
 from flowstone.graphs.svg import svg

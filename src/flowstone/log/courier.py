@@ -68,6 +68,11 @@ class _Error(msgspec.Struct, frozen=True, kw_only=True):
     details: Any = None
 
 
+# Made before there are threads: msgspec crashes where two are the first to decode a type.
+_answer = msgspec.json.Decoder(Answer).decode
+_error = msgspec.json.Decoder(_Error).decode
+
+
 class Courier:
     """A connection to the server at a URL, made when it is needed and kept.
 
@@ -111,7 +116,7 @@ class Courier:
         status, body, after = self._ask(path, data, headers)
         if status == 200:
             try:
-                return msgspec.json.decode(body, type=Answer)
+                return _answer(body)
             except msgspec.DecodeError as error:
                 raise ServerRefused(status, f"its answer cannot be read: {error}") from error
         told = _told(body)
@@ -210,7 +215,7 @@ def _proxy_for(scheme: str, host: str) -> Any:
 
 def _told(body: bytes) -> _Error:
     try:
-        return msgspec.json.decode(body, type=_Error)
+        return _error(body)
     except msgspec.DecodeError:  # something between here and the server answered
         return _Error(message=body[:200].decode("utf-8", "replace").strip())
 

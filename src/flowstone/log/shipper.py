@@ -228,7 +228,7 @@ class Shipper:
         if isinstance(error, kinds.ServerRefused):
             self._complain(
                 f"The server at {self.destination.url} does not take the log of this process: "
-                f"{error}. Runs go on; their log is kept in {self._directory}."
+                f"{str(error).rstrip('.')}. Runs go on; their log is kept in {self._directory}."
             )
             return _LONGEST_WAIT
         if not isinstance(error, kinds.ServerAway):

@@ -8,7 +8,7 @@ from typing import Any
 from flowstone.drive.logging_config import load
 from flowstone.drive.logging_setup import set_up
 from flowstone.exceptions import LoggingConfigError
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def setup_logging() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowstone.drive.console import ConsoleFormatter
 from flowstone.drive.json_lines import JsonFormatter
-from flowstone.old_names import find
+from flowstone.face.old_names import find
 
 if not TYPE_CHECKING:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowstone.drive.console import ConsoleHandler
-from flowstone.old_names import find
+from flowstone.face.old_names import find
 
 if not TYPE_CHECKING:
 

@@ -14,7 +14,7 @@ from flowstone.core.runs import FlowRun, TaskRun
 from flowstone.drive.console import message_of
 from flowstone.drive.logging_setup import set_up
 from flowstone.drive.run_logger import FLOW_RUNS, KEYS, TASK_RUNS, RunLogger, log_for
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 if TYPE_CHECKING:
     from flowstone.core.declared import DeclaredFlow, DeclaredTask

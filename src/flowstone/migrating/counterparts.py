@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
+from flowstone.client.asynchronous import AsyncClient
+from flowstone.client.client import Client
+from flowstone.face.old_names import ABSENT, RENAMED, Absent
 from flowstone.flows import FlowOptions
-from flowstone.old_names import ABSENT, RENAMED, Absent
 from flowstone.tasks import TaskOptions
 
 PACKAGES = {
@@ -41,6 +43,8 @@ OPTIONS = {
 """The options of the two decorators."""
 METHODS = {kind: ABSENT[f"flowstone.{kind.lower()}s.{kind}"] for kind in ("Flow", "Task")}
 """By a class: the methods that are not here, and what to do instead."""
+CLIENT = frozenset(dir(AsyncClient)) | frozenset(dir(Client))
+"""What a client has here, an awaited one or not."""
 
 
 class Counterpart(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from libcst.metadata import (
 )
 
 from flowstone.migrating.counterparts import (
+    CLIENT,
     METHODS,
     OPTIONS,
     PACKAGES,
@@ -33,6 +34,8 @@ from flowstone.settings.elsewhere import remarks as remarks_on_variables
 
 _DECORATORS = {"prefect.flow": "Flow", "prefect.task": "Task"}
 _DECORATORS |= {"prefect.flows.flow": "Flow", "prefect.tasks.task": "Task"}
+_OPENERS = frozenset({"prefect.get_client", "prefect.client.orchestration.get_client"})
+_CLIENT = "Client"
 
 
 class Remark(msgspec.Struct, frozen=True, order=True):
@@ -64,7 +67,7 @@ class _Rewriting(VisitorBasedCodemodCommand):
         super().__init__(context)
         self.remarks: list[Remark] = []
         self._declared: dict[str, str] = {}
-        """By its name: whether what the program declares is a Flow or a Task."""
+        """By its name: whether what the program declares is a Flow, a Task or a Client."""
 
     def visit_Module(self, node: cst.Module) -> None:
         for found in matchers.findall(node, matchers.FunctionDef()):
@@ -75,6 +78,18 @@ class _Rewriting(VisitorBasedCodemodCommand):
                 kind = _DECORATORS.get(self._imported(target) or "")
                 if kind is not None:
                     self._declared[found.name.value] = kind
+
+    def visit_WithItem(self, node: cst.WithItem) -> None:
+        self._note_client(node.item, node.asname.name if node.asname else None)
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for target in node.targets:
+            self._note_client(node.value, target.target)
+
+    def _note_client(self, value: cst.BaseExpression, target: cst.CSTNode | None) -> None:
+        opener = self._imported(value.func) if isinstance(value, cst.Call) else None
+        if opener in _OPENERS and isinstance(target, cst.Name):
+            self._declared[target.value] = _CLIENT
 
     def visit_Import(self, _node: cst.Import) -> bool:
         return False
@@ -134,7 +149,10 @@ class _Rewriting(VisitorBasedCodemodCommand):
         elif name is None and isinstance(original_node.value, cst.Name):
             kind = self._declared.get(original_node.value.value)
             method = original_node.attr.value
-            if kind is not None and method in METHODS[kind]:
+            if kind == _CLIENT and method not in CLIENT:
+                text = f"A client has no `.{method}` here: ask its `read_…` methods, or leave it."
+                self._remark(original_node, text)
+            elif kind in METHODS and method in METHODS[kind]:
                 self._remark(original_node, f"`.{method}()` is not here. {METHODS[kind][method]}")
         return updated_node
 

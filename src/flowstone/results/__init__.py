@@ -6,21 +6,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowstone.result_store import (
+    from flowstone.face.result_store import (
         ResultRecord,
         ResultRecordMetadata,
         ResultStore,
         get_default_result_serializer,
         get_default_result_storage,
     )
-    from flowstone.run_results import (
+    from flowstone.face.run_results import (
         get_result_store,
         result_of,
         should_persist_result,
         state_of,
     )
 
-_FACES = ("flowstone.result_store", "flowstone.run_results")
+_FACES = ("flowstone.face.result_store", "flowstone.face.run_results")
 """By their names, because they lie above: they know the settings, and this layer does not."""
 _OF_RUNS = frozenset({"get_result_store", "result_of", "should_persist_result", "state_of"})
 

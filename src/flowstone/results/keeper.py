@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -27,9 +27,6 @@ from flowstone.results.records import (
 from flowstone.results.serializers import PickleSerializer, Serializer, restored, written
 from flowstone.results.storage import Entry, Stamp, Storage, name_of
 from flowstone.version import __version__
-
-if TYPE_CHECKING:
-    from flowstone.results.eviction import Evictor
 
 _NEVER = 1 << 63
 """Nanoseconds since 1970 in the year 2262: what lasts longer does not end."""
@@ -54,6 +51,13 @@ class Found(msgspec.Struct, frozen=True):
         return self.header is not None or (self.size >= SHORTEST and self.problem != FOREIGN)
 
 
+class Evicting(Protocol):
+    """What removes old results where the user set a bound: an `Evictor`."""
+
+    def kept(self, keeper: Keeper, size: int) -> None:
+        """Take note that a result of `size` bytes was kept."""
+
+
 class Keeper:
     """The results of one storage.
 
@@ -70,7 +74,7 @@ class Keeper:
         keys: Storage | None = None,
         serializer: Serializer | None = None,
         memory: Memory | None = None,
-        evictor: Evictor | None = None,
+        evictor: Evicting | None = None,
     ) -> None:
         self.storage = storage
         self.keys = storage if keys is None else keys

@@ -18,9 +18,8 @@ import msgspec
 
 from flowstone.core.context import FlowContext, RunContext, current, tags_around
 from flowstone.core.facts import FlowDefined, TaskDefined
-from flowstone.core.keeping import AS_USUAL, Keeping
 from flowstone.core.outcome import Err, Ok, Outcome
-from flowstone.core.policy import NO_RETRIES, Policy
+from flowstone.core.policy import AS_USUAL, NO_RETRIES, Keeping, Policy
 from flowstone.core.runs import FlowRun, Run, TaskRun
 from flowstone.core.states import RUNNING
 from flowstone.core.stopping import Interrupted

@@ -37,7 +37,7 @@ _REST = 60.0
 """Seconds that a worker without anything to do waits for another flow run."""
 _MAIN = (
     "import sys; sys.path[:] = sys.argv[4:]; "
-    "from flowstone.process_worker import main; main(*map(int, sys.argv[1:4]))"
+    "from flowstone.wiring.process_worker import main; main(*map(int, sys.argv[1:4]))"
 )
 
 

@@ -28,7 +28,7 @@ from flowstone.settings.kinds import Delays, SettingsError, Sync, level_number
 from flowstone.settings.loading import Described, SettingsWarning, describe, load
 
 if TYPE_CHECKING:
-    from flowstone.settings.temporary import (
+    from flowstone.wiring.temporary_settings import (
         Setting,
         get_current_settings,
         temporary_settings,
@@ -64,7 +64,7 @@ _LATER = ("Setting", "get_current_settings", "temporary_settings")
 
 def __getattr__(name: str) -> Any:
     if name in VARIABLES or name in _LATER:
-        temporary = import_module("flowstone.settings.temporary")
+        temporary = import_module("flowstone.wiring.temporary_settings")
         if name in _LATER:
             return getattr(temporary, name)
         return temporary.Setting(VARIABLES[name])

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flowstone.settings.declared import PREFIX
-from flowstone.settings.kinds import SettingsError
-from flowstone.settings.loading import Entry
+from flowstone.settings.kinds import Entry, SettingsError
 
 
 def dotenv(path: str, data: bytes) -> Iterator[Entry]:

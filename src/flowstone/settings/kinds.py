@@ -29,6 +29,18 @@ class Kind(msgspec.Struct, frozen=True):
     allowed: str
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """What a source has for a setting: its value there, and where that stands.
+
+    `key` is as the source spells it; `label` says where it stands, `file` in which file.
+    """
+
+    key: str
+    value: Any
+    label: str
+    file: str = ""
+
+
 def text_of(value: Any) -> str:
     """Return a value as a variable would have it. Raises `ValueError` where it has no text."""
     if isinstance(value, bool):

@@ -25,7 +25,7 @@ from flowstone.settings.declared import (
     parsed,
     updated,
 )
-from flowstone.settings.kinds import SettingsError
+from flowstone.settings.kinds import Entry, SettingsError
 
 _OTHERS = (
     "FLOWSTONE_TEST_",  # of the test suite
@@ -36,18 +36,6 @@ _OTHERS = (
     ),
 )
 """How variables begin that are read elsewhere."""
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """What a source has for a setting: its value there, and where that stands.
-
-    `key` is as the source spells it; `label` says where it stands, `file` in which file.
-    """
-
-    key: str
-    value: Any
-    label: str
-    file: str = ""
 
 
 class Described(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from flowstone.drive.waiting import CLOCKS
-from flowstone.wiring import PROCESS, Surroundings
+from flowstone.wiring.process import PROCESS, Surroundings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

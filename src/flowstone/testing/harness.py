@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 
 from flowstone.settings import variable
-from flowstone.wiring import PROCESS, Surroundings
+from flowstone.wiring.process import PROCESS, Surroundings
 
 _MEMORY = "/dev/shm"  # noqa: S108  the home is made with a name of its own, for its owner only
 _ROOM = 256 << 20

@@ -24,7 +24,7 @@ from flowstone.store.queries import Store, open_store
 from flowstone.store.rows import FlowRunRow, TaskRunRow
 from flowstone.store.schema import build
 from flowstone.store.segments import survey
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOCK = Lock()

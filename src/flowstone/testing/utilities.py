@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flowstone.old_names import find
+from flowstone.face.old_names import find
 from flowstone.testing.harness import flowstone_test_harness
 
 if TYPE_CHECKING:

@@ -142,6 +142,8 @@ class RemoteBook:
         except ServerRefused as error:
             kinds = {404: LimitNotFound, 409: LimitExists}
             raise kinds.get(error.status, ValueError)(str(error)) from error
+        finally:  # limits are rarely asked about: nothing stays open for it
+            self._courier.close()
         return None if answer is None else msgspec.json.decode(got, type=answer)
 
 

@@ -50,6 +50,9 @@ _EXIT = 2.0
 _AT_ONCE = 1000
 """Asks in one request."""
 _encode = msgspec.json.Encoder().encode
+# Made before there are threads: msgspec crashes where two are the first to decode a type.
+_acquired = msgspec.json.Decoder(Acquired).decode
+_renewed = msgspec.json.Decoder(Renewed).decode
 
 
 class _Answer:
@@ -363,7 +366,7 @@ class RemoteLimiter:
             return
         body = _encode(Renew(client=self._client, ids=tuple(due)))
         answer = courier.call("POST", "/api/limits/renew", body)
-        lapsed = set(msgspec.json.decode(answer, type=Renewed).lapsed)
+        lapsed = set(_renewed(answer).lapsed)
         with self._condition:
             for key in due:
                 asked = self._asked.get(key)
@@ -443,8 +446,7 @@ class RemoteLimiter:
 
 
 def _acquire(courier: Courier, message: Acquire) -> Acquired:
-    answer = courier.call("POST", "/api/limits/acquire", _encode(message))
-    return msgspec.json.decode(answer, type=Acquired)
+    return _acquired(courier.call("POST", "/api/limits/acquire", _encode(message)))
 
 
 def _over(request: Request, settled: Settled) -> list[Callable[[], object]]:

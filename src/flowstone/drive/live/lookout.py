@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from flowstone.core.context import FlowContext, RunContext
-from flowstone.core.loops import OPEN
 from flowstone.core.runs import TaskRun
 from flowstone.core.states import CRASHED, FAILED, PENDING, RUNNING
+from flowstone.core.tracked import OPEN
 
 OpenRuns = Callable[[int, int], tuple[int, Sequence[Any], Sequence[Any]]]
 """Asked for so many of the oldest and newest open runs: how many there are, and those."""

@@ -7,10 +7,10 @@ import os
 from litestar import get
 from litestar.di import NamedDependency
 
-from flowstone.profiles import masked
 from flowstone.server.wire.settings import SettingList, SettingValue
 from flowstone.settings import Described, Settings, SettingsError, describe, variable
 from flowstone.settings.declared import KNOWN
+from flowstone.settings.profiles import masked
 
 
 @get("/settings", opt={"scope": "admin"}, sync_to_thread=True, tags=["server"])

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 from flowstone.exceptions import ConfigurationError, ResultNotFound
-from flowstone.homes import writable_home
 from flowstone.results.directory import Directory
 from flowstone.results.eviction import Bounds, Evictor
 from flowstone.results.filesystems import LocalFileSystem, Place, storage_at
@@ -25,7 +24,8 @@ from flowstone.results.serializers import PickleSerializer, Serializer, serializ
 from flowstone.results.storage import Storage
 from flowstone.settings import ResultSettings, Settings
 from flowstone.version import __version__
-from flowstone.wiring import PROCESS
+from flowstone.wiring.homes import writable_home
+from flowstone.wiring.process import PROCESS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

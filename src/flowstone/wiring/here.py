@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from flowstone.core.context import current
 from flowstone.core.runs import TaskRun
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 if TYPE_CHECKING:
-    from flowstone.starting import Engine
+    from flowstone.wiring.starting import Engine
 
 
 def engine_here() -> Engine:

@@ -10,15 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar
 
 from flowstone.core.binding import Binding
-from flowstone.core.entry import entry_module
-from flowstone.core.keeping import AS_USUAL
-from flowstone.core.naming import check_source
+from flowstone.core.naming import check_source, entry_module
 from flowstone.core.plain import clean_text
-from flowstone.core.policy import Policy
+from flowstone.core.policy import AS_USUAL, Policy
 
 if TYPE_CHECKING:
     from flowstone.core.declared import Hook
-    from flowstone.starting import Engine
+    from flowstone.wiring.starting import Engine
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -147,7 +145,7 @@ class Declaration(Generic[P, R_co]):
 
     def _keep_results(self, **by_settings: bool) -> None:
         """Take the options that say how results are kept; only programs that give some pay."""
-        made = import_module("flowstone.result_options").keeping_of(
+        made = import_module("flowstone.face.result_options").keeping_of(
             self._options.get("name") or own_name(self.fn), self._options, **by_settings
         )
         self.persists, self.keeping = made
@@ -259,7 +257,7 @@ def absent(owner: str, name: str) -> Callable[..., Any]:
     """Return a method that users of Prefect look for: it raises `NotInFlowstoneError`."""
 
     def call(*_args: Any, **_options: Any) -> Any:
-        return import_module("flowstone.old_names").find(owner, name)()
+        return import_module("flowstone.face.old_names").find(owner, name)()
 
     return call
 

@@ -16,7 +16,7 @@ import msgspec
 
 from flowstone.settings.declared import Settings, updated, variable
 from flowstone.settings.loading import Sources
-from flowstone.wiring import PROCESS, Surroundings
+from flowstone.wiring.process import PROCESS, Surroundings
 
 
 class Setting(msgspec.Struct, frozen=True):

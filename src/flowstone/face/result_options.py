@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from flowstone.cache_policies import NO_CACHE, CacheKeyFnPolicy, CachePolicy
-from flowstone.core.keeping import Keeping
+from flowstone.core.policy import Keeping
 from flowstone.results.filesystems import LocalFileSystem, Place, storage_at
 from flowstone.results.serializers import serializer_of
 

@@ -16,7 +16,7 @@ from flowstone.cli.command import Arguments, CommandError
 from flowstone.cli.home import home, opened_home
 from flowstone.cli.moments import parse_moment
 from flowstone.exceptions import ConfigurationError, StorageError
-from flowstone.result_store import default_place
+from flowstone.face.result_store import default_place
 from flowstone.results.filesystems import storage_at
 from flowstone.results.keeper import Found, Keeper
 from flowstone.settings import load
@@ -25,7 +25,7 @@ _UNKNOWN = "(unknown)"
 """The task of a result that no run made, or that cannot be read."""
 
 
-class Kept(NamedTuple):
+class Stored(NamedTuple):
     """A result, and the storage that it lies in."""
 
     keeper: Keeper
@@ -62,7 +62,7 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def matching(arguments: Arguments) -> list[Kept]:
+def matching(arguments: Arguments) -> list[Stored]:
     """Return the results that the arguments of `add_choice` ask for.
 
     Raises `CommandError` where a storage that is asked for does not answer; of another, which only
@@ -71,7 +71,7 @@ def matching(arguments: Arguments) -> list[Kept]:
     return [one for found in _by_place(arguments, newest_first=False) for one in found]
 
 
-def newest_matching(arguments: Arguments) -> Iterator[Kept]:
+def newest_matching(arguments: Arguments) -> Iterator[Stored]:
     """Give the results that the arguments of `add_choice` ask for, those written last first.
 
     What is not taken is not read. Raises as `matching`.
@@ -101,7 +101,7 @@ def _places(chosen: str | None) -> tuple[list[str], list[str]]:
         return [default], [place for place in store.result_places() if place != default]
 
 
-def _by_place(arguments: Arguments, *, newest_first: bool) -> list[Iterator[Kept]]:
+def _by_place(arguments: Arguments, *, newest_first: bool) -> list[Iterator[Stored]]:
     asked, named = _places(arguments.storage)
     return [
         _matching_in(place, arguments, is_asked=place in asked, newest_first=newest_first)
@@ -111,12 +111,12 @@ def _by_place(arguments: Arguments, *, newest_first: bool) -> list[Iterator[Kept
 
 def _matching_in(
     place: str, arguments: Arguments, *, is_asked: bool, newest_first: bool
-) -> Iterator[Kept]:
+) -> Iterator[Stored]:
     now = time.time_ns()
     try:
         keeper = keeper_at(place)
         for found in keeper.entries(newest_first=newest_first):
-            one = Kept(keeper, found)
+            one = Stored(keeper, found)
             if found.is_ours and _fits(one, arguments, now):
                 yield one
     except (StorageError, ConfigurationError) as error:
@@ -125,7 +125,7 @@ def _matching_in(
         print(f"Note: {error}", file=sys.stderr)
 
 
-def _fits(one: Kept, arguments: Arguments, now: int) -> bool:
+def _fits(one: Stored, arguments: Arguments, now: int) -> bool:
     header = one.found.header
     made = header.created if header else one.found.written
     return (

@@ -42,7 +42,7 @@ from flowstone.runners.remote import (
 )
 from flowstone.runners.usage import Meter
 from flowstone.settings import Settings
-from flowstone.wiring import PROCESS, Surroundings
+from flowstone.wiring.process import PROCESS, Surroundings
 
 _FOREVER = 1e9
 _encode = msgspec.msgpack.Encoder().encode

@@ -18,24 +18,7 @@ if TYPE_CHECKING:
     from flowstone.drive.limits.local import LocalLimits
     from flowstone.drive.limits.remote import RemoteLimits
     from flowstone.log.writer import LogWriter
-    from flowstone.starting import Engine
-
-
-def limits_of(settings: Settings, directory: str) -> LocalLimits | RemoteLimits:
-    """Return the limits of the server that the settings name, else those in a directory."""
-    api = settings.api
-    if api.url is None:  # by name, both: few runs have limits
-        local: LocalLimits = import_module("flowstone.drive.limits.local").local_limits(directory)
-        return local
-    remote = import_module("flowstone.drive.limits.remote")
-    server = remote.Server(
-        url=api.url,
-        key=api.key,
-        cert_file=api.ssl_cert_file,
-        lets_pass=settings.limits.when_away == "run",
-    )
-    found: RemoteLimits = remote.remote_limits(server)
-    return found
+    from flowstone.wiring.starting import Engine
 
 
 class Surroundings:
@@ -104,7 +87,7 @@ class Process(Surroundings):
         engine = self._aside if is_aside else here.engine
         if engine is None:
             log = None if here.beside is None else self._start(here.beside).log
-            starting = import_module("flowstone.starting")
+            starting = import_module("flowstone.wiring.starting")
             engine = cast(
                 "Engine",
                 starting.start(here.own_settings, self._log_here, self._watch, here.now, log),
@@ -158,7 +141,7 @@ class Process(Surroundings):
         """Have lines shown and recorded as before, where others had them otherwise."""
         if here.log is not None:
             home = os.path.dirname(here.log.directory)
-            starting = import_module("flowstone.starting")
+            starting = import_module("flowstone.wiring.starting")
             starting.heed_lines(here.own_settings, home, self._log_here)
 
     def _log_here(self) -> LogWriter | None:
@@ -177,8 +160,11 @@ class Process(Surroundings):
         if log is not None:
             home = os.path.dirname(log.directory)
         else:
-            home = import_module("flowstone.homes").writable_home(self.settings.home)
-        return limits_of(self.settings, os.path.join(home, "limits"))
+            home = import_module("flowstone.wiring.homes").writable_home(self.settings.home)
+        limits = import_module("flowstone.wiring.limits").limits_of(
+            self.settings, os.path.join(home, "limits")
+        )
+        return cast("LocalLimits | RemoteLimits", limits)
 
     def restart(self, settings: Settings | None = None) -> None:
         """Forget everything; the next run begins a new log, with these settings if given."""
@@ -193,7 +179,7 @@ class Process(Surroundings):
         """Let others cancel runs of this process: one thread a process, whatever its log is."""
         if not self._is_watched:
             self._is_watched = True
-            import_module("flowstone.starting").watch_control(lambda: self.here.log)
+            import_module("flowstone.wiring.starting").watch_control(lambda: self.here.log)
 
     def _forked(self) -> None:
         for one in (self, *(self._others.open if self._others else ())):
@@ -211,7 +197,7 @@ class Process(Surroundings):
         engine = self.engine or self._aside
         if engine is not None and engine.shipper is not None:
             engine.shipper.finish()
-        import_module("flowstone.tidying").tidy_up(self.log, time.monotonic() - self._began)
+        import_module("flowstone.wiring.tidying").tidy_up(self.log, time.monotonic() - self._began)
 
 
 PROCESS = Process()

@@ -12,8 +12,8 @@ from flowstone.core.context import FlowContext, RunContext, current
 from flowstone.core.states import UNKEPT, State, StateDetails, StateType
 from flowstone.engine.replays import is_recording, values_in
 from flowstone.exceptions import OutsideStorage, ResultNotFound
-from flowstone.result_options import PLACES
-from flowstone.result_store import ResultStore, get_default_result_storage
+from flowstone.face.result_options import PLACES
+from flowstone.face.result_store import ResultStore, get_default_result_storage
 from flowstone.results.filesystems import Place, storage_at
 from flowstone.results.keeper import Keeper
 from flowstone.results.storage import Storage
@@ -21,7 +21,7 @@ from flowstone.store.errors import RunNotFound
 from flowstone.store.queries import Store, open_store
 from flowstone.store.results import ResultRow
 from flowstone.store.rows import FlowRunRow, TaskRunRow
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def result_of(

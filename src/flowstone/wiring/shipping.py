@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 
 def flush(seconds: float | None = None) -> bool:

@@ -26,11 +26,11 @@ from flowstone.drive.stopper import STOPPER
 from flowstone.engine.flow_run import flow_run
 from flowstone.engine.ops import Env, Recorder, Shelf
 from flowstone.engine.task_run import task_run
-from flowstone.homes import writable_home
 from flowstone.log.writer import LogWriter
 from flowstone.settings import Settings
 from flowstone.version import __version__
-from flowstone.wiring import limits_of
+from flowstone.wiring.homes import writable_home
+from flowstone.wiring.limits import limits_of
 
 if TYPE_CHECKING:
     from flowstone.core.upstream import Slots

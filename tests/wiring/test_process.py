@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flowstone import flow, task, tidying
-from flowstone.homes import writable_home
+from flowstone import flow, task
 from flowstone.settings import Settings
-from flowstone.wiring import PROCESS
+from flowstone.wiring import tidying
+from flowstone.wiring.homes import writable_home
+from flowstone.wiring.process import PROCESS
+from tests.homes import recording_in
 from tests.log.reading import read_logs
 
 SCRIPT = """
@@ -148,15 +150,12 @@ def test_the_level_that_is_set_holds(tmp_path):
     assert "RESULT 3" in done.stdout
 
 
-def test_default_retries_hold_where_nothing_was_said(home):
-    PROCESS.restart(
-        Settings(
-            home=str(home),
-            tasks=type(Settings().tasks)(default_retries=2, default_retry_delay_seconds=0.5),
-        )
-    )
-    assert task(print).retries == 2
-    assert task(print).retry_delay_seconds == 0.5
-    assert task(print, retries=0, retry_delay_seconds=0).retries == 0
-    assert task(print, retry_delay_seconds=0).retry_delay_seconds == 0
-    assert flow(print).retries == 0
+def test_default_retries_hold_where_nothing_was_said(tmp_path):
+    defaults = type(Settings().tasks)(default_retries=2, default_retry_delay_seconds=0.5)
+    with recording_in(tmp_path) as home:
+        PROCESS.restart(Settings(home=str(home), tasks=defaults))
+        assert task(print).retries == 2
+        assert task(print).retry_delay_seconds == 0.5
+        assert task(print, retries=0, retry_delay_seconds=0).retries == 0
+        assert task(print, retry_delay_seconds=0).retry_delay_seconds == 0
+        assert flow(print).retries == 0

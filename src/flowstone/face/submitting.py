@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowstone.core.context import FlowContext, get_current
 from flowstone.core.declared import DeclaredTask
 from flowstone.core.stopping import STOPS
-from flowstone.declaring import get_drawing
 from flowstone.drive.seats import HERE, Lowered
+from flowstone.face.declaring import get_drawing
+from flowstone.face.mapping import Split
 from flowstone.futures import FutureList
-from flowstone.mapping import Split
 from flowstone.runners.submitted import TaskFuture
 from flowstone.runners.threads import Threads
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
+
+if TYPE_CHECKING:
+    from flowstone.task_runners import StartedRunner
 
 
 def submit(
@@ -65,7 +68,7 @@ def _flow_around(verb: str) -> FlowContext:
     if context is None or context.flow is None:
         message = (
             f"`.{verb}` needs a flow run around it. Call the task directly, or call it from a "
-            "function with @flow; work that is to outlive its caller will be `.delay`ed."
+            "function with @flow."
         )
         raise RuntimeError(message)
     if context.flow.run.is_over:
@@ -77,9 +80,9 @@ def _flow_around(verb: str) -> FlowContext:
     return context.flow
 
 
-def _runner_of(flow: FlowContext) -> Threads:
+def _runner_of(flow: FlowContext) -> StartedRunner:
     if flow.runner is None:
         given = flow.spec.task_runner
         flow.runner = Threads() if given is None else given.start()
-    runner: Threads = flow.runner
+    runner: StartedRunner = flow.runner
     return runner

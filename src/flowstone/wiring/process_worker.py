@@ -33,7 +33,7 @@ from flowstone.runners.remote import (
     task_there,
 )
 from flowstone.runners.usage import Meter
-from flowstone.wiring import PROCESS
+from flowstone.wiring.process import PROCESS
 
 _FOREVER = 1e9
 _SET_DEATH_SIGNAL = 1

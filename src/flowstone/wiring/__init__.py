@@ -1,0 +1,1 @@
+"""Puts together what a process runs tasks and flows with; the programs of worker processes."""
