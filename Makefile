@@ -2,7 +2,12 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+PACKAGE := $(VENV)/.package
 READY := $(VENV)/.ready
+WORKERS ?= 2
+
+# Tests start hundreds of interpreters, and each would compile the source anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check wheel docs bench performance faults clean
@@ -10,14 +15,14 @@ READY := $(VENV)/.ready
 help: ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(READY) ## Run the census of the standard library, and say how to look at the run
+demo: $(PACKAGE) ## Run the census of the standard library, and say how to look at the run
 	@scripts/build-ui || echo "The demo goes on without it."
 	@$(BIN)/python examples/census.py
 
-test: $(READY) ## Run all tests, the fault loops in short
+test: $(READY) ## Run all tests in two processes (WORKERS=4: in four), the fault loops in short
 	@echo "One part alone: $(BIN)/python -m pytest tests/shape; the fault loops at full length: make faults"
 	@scripts/build-ui || echo "The tests of the page are not run."
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY) ## Lint, format, types, the shape of the house; the page's too
 	@$(BIN)/ruff check
@@ -73,10 +78,15 @@ clean: ## Remove what make made here
 	@echo "Runs are kept in the home; to make all again:"
 	@echo "  make demo"
 
-# The stamp is newer than pyproject.toml: a second run asks no index for anything.
-$(READY): pyproject.toml scripts/make-venv
+# A stamp is newer than pyproject.toml: a second run asks no index for anything.
+$(PACKAGE): pyproject.toml scripts/make-venv
 	@scripts/make-venv $(VENV)
-	@echo "Installing Flowstone and its development tools into $(VENV)"
+	@echo "Installing Flowstone into $(VENV) (a minute)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --editable . --group build
+	@touch $(PACKAGE)
+
+$(READY): $(PACKAGE)
+	@echo "Installing the tools of development into $(VENV), 2 GB there (some minutes)"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --editable . --group dev
 	@touch $(READY)

@@ -16,7 +16,7 @@ export interface Script {
   readonly dynamicImports: readonly string[];
 }
 
-/** Prints what the first view of each page weighs; a build with one that is too heavy fails. */
+/** Says what the first view of each page weighs (at log level info); one that is too heavy fails the build. */
 export function firstView(): Plugin {
   return {
     name: "first-view",
@@ -24,8 +24,8 @@ export function firstView(): Plugin {
     generateBundle(_, bundle) {
       const scripts = Object.values(bundle).filter((one) => one.type === "chunk");
       const weights = weightsOf(scripts);
-      console.log("Compressed script of the first view:");
-      for (const [name, bytes] of weights) console.log(`  ${kilobytes(bytes)}  ${name}`);
+      const lines = weights.map(([name, bytes]) => `  ${kilobytes(bytes)}  ${name}`);
+      this.info(["Compressed script of the first view:", ...lines].join("\n"));
       const heavy = tooHeavy(weights);
       if (heavy.length > 0) {
         const what = heavy.join(", ");

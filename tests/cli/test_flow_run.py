@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -33,6 +35,16 @@ def runs(log):
 
 def names(out: str) -> list[str]:
     return [line.split()[1] for line in out.splitlines()[1:]]
+
+
+def test_a_home_that_cannot_be_written_names_where_its_runs_are(cli, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    other = tmp_path / f"flowstone-{os.getuid()}"
+    other.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != home)
+    home.mkdir(exist_ok=True)
+    text = cli("flow-run", "ls")[1]
+    assert text.endswith(f"\n  FLOWSTONE_HOME={other} flowstone flow-run ls\n")
 
 
 def test_an_empty_home_says_where_it_looked_and_what_to_do(cli, home):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import ssl
@@ -222,8 +223,9 @@ def test_several_workers_share_a_postgres(home, postgres_url):
 @pytest.mark.timeout(60)
 def test_tokens_are_made_listed_and_revoked(home):
     made = flowstone(home, "token", "create", "--scope", "run", "--name", "etl", "--expires", "30d")
-    secret = made.stdout.splitlines()[0]
-    assert secret.startswith("flst_")
+    secret = made.stdout.removesuffix("\n")
+    assert re.fullmatch(r"flst_[\w-]+", secret)  # by itself, for $(…)
+    assert f"export FLOWSTONE_API_KEY={secret}" in made.stderr
     listed = flowstone(home, "token", "ls")
     assert "etl" in listed.stdout
     assert secret not in listed.stdout

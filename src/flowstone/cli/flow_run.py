@@ -12,7 +12,7 @@ from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.filters import about_states, add_filters, filter_of, is_narrowed
 from flowstone.cli.following import declare_watch, follow_lines, watch
 from flowstone.cli.graph import declare_graph, show_graph
-from flowstone.cli.home import opened_store, where
+from flowstone.cli.home import no_runs_yet, opened_store, where
 from flowstone.cli.lines import show_lines
 from flowstone.cli.moments import local, local_in_full, seconds_between
 from flowstone.cli.options import add_line_choices, add_output, add_run
@@ -97,7 +97,7 @@ def _say_none(arguments: Arguments, *, is_current: bool) -> None:
             "Without filters, 'flow-run ls' shows the newest."
         )
     else:
-        print(f"No flow runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
+        print(no_runs_yet("flow"))
 
 
 def _inspect(arguments: Arguments) -> int:

@@ -18,6 +18,7 @@ from flowstone.exceptions import FlowstoneError
 from flowstone.settings import load
 from flowstone.store.errors import RunNotFound, StoreError
 from flowstone.store.queries import Store, open_store
+from flowstone.wiring.homes import fallback_home
 
 _logger = logging.getLogger("flowstone")
 
@@ -31,6 +32,19 @@ def where() -> str:
     """Return where commands look: the address of a server, or the home."""
     settings = load(os.environ)
     return settings.api.url or settings.home
+
+
+def no_runs_yet(kind: str) -> str:
+    """Return what to say of a home without runs, and where else they may be."""
+    text = f"No {kind} runs yet in {where()}. Run a flow: flowstone run FILE.py:flow"
+    settings, other = load(os.environ), fallback_home()
+    is_refused = os.path.isdir(settings.home) and not os.access(settings.home, os.W_OK)
+    if settings.api.url is None and is_refused and os.path.isdir(other):
+        text += (
+            f"\nThat home cannot be written; what it did not take is in {other}:\n"
+            f"  FLOWSTONE_HOME={other} flowstone {kind}-run ls"
+        )
+    return text
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from flowstone.cli.cancelling import TASK_RUN, cancel, declare_cancel
 from flowstone.cli.command import Arguments, Command
 from flowstone.cli.filters import about_states, add_filters, filter_of, is_narrowed
 from flowstone.cli.following import follow_lines
-from flowstone.cli.home import opened_store, where
+from flowstone.cli.home import no_runs_yet, opened_store, where
 from flowstone.cli.lines import show_lines
 from flowstone.cli.moments import local, local_in_full, seconds_between
 from flowstone.cli.options import add_line_choices, add_output, add_run
@@ -69,7 +69,7 @@ def _ls(arguments: Arguments) -> int:
             "Without filters, 'task-run ls' shows the newest."
         )
     else:
-        print(f"No task runs yet in {where()}. Run a flow: flowstone run FILE.py:flow")
+        print(no_runs_yet("task"))
     return 0
 
 

@@ -6,6 +6,7 @@ because they were lost.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ _SMALL = 64 << 10
 """Bytes up to which a result comes home at once, and arguments go with the call."""
 _LOOK = 1.0
 """Seconds between two looks at how many threads the cluster has."""
+_logger = logging.getLogger("flowstone.task_runners")
 _FORGOTTEN = ("unknown", "already forgotten")
 """Why Dask says that it gave up a task whose answer was lost with a worker."""
 KEY = "flowstone-run"
@@ -182,6 +184,7 @@ def opened(
         cluster = source.there
         if cluster is None:
             make = source.make if callable(source.make) else _named(source.make)
+            _logger.info("Starting a Dask cluster (%s)", getattr(make, "__name__", make))
             cluster = ends.enter_context(make(**source.options))
             if source.adapt is not None:
                 cluster.adapt(**source.adapt)

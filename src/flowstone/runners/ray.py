@@ -5,6 +5,7 @@ A body runs once: Ray's own retries are off unless the user asks for them (`max_
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -24,6 +25,7 @@ from flowstone.runners.places import Places
 from flowstone.runners.process_marks import mark_of
 from flowstone.runners.ray_answers import Answers
 
+_logger = logging.getLogger("flowstone.task_runners")
 _SMALL = 64 << 10
 """Bytes up to which a result comes home with the answer."""
 _LOOK = 1.0
@@ -181,6 +183,8 @@ def opened(options: dict[str, Any], run: Run) -> RayScheduler:
     ray: Any = import_module("ray")
     is_own = not ray.is_initialized()
     if is_own:
+        where = options.get("address")
+        _logger.info(f"Connecting to Ray at {where}" if where else "Starting Ray")
         with process_left_as_it_is():
             ray.init(**options)
     return RayScheduler(ray, run, is_own=is_own)

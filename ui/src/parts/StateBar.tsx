@@ -1,4 +1,4 @@
-import { isStateType, lookOf, WORST_FIRST } from "~/model/states";
+import { isStateType, lookOf, OVER, WORST_FIRST } from "~/model/states";
 import "./stateBar.css";
 
 interface Count {
@@ -6,16 +6,26 @@ interface Count {
   readonly runs: number;
 }
 
+interface Bar {
+  readonly counts: readonly Count[];
+  /** Leaves empty what is not over: how full it is says how far it is. */
+  readonly isProgress?: boolean;
+}
+
 /** Counts by state as one thin bar; what went wrong is never too thin to see. */
-export function StateBar({ counts }: { counts: readonly Count[] }) {
-  const sorted = byType(counts);
+export function StateBar({ counts, isProgress = false }: Bar) {
+  const byWorst = byType(counts);
+  const sorted = isProgress
+    ? [...byWorst.filter(isDone), ...byWorst.filter((one) => !isDone(one))]
+    : byWorst;
   if (sorted.length === 0) return null;
   const words = sorted.map(({ type, runs }) => `${runs} ${lookOf(type).name}`).join(", ");
   return (
     <span className="state-bar" role="img" aria-label={words} title={words}>
-      {sorted.map(({ type, runs }) => (
-        <span key={type} className={`fill-${lookOf(type).tone}`} style={{ flexGrow: runs }} />
-      ))}
+      {sorted.map((one) => {
+        const fill = isProgress && !isDone(one) ? undefined : `fill-${lookOf(one.type).tone}`;
+        return <span key={one.type} className={fill} style={{ flexGrow: one.runs }} />;
+      })}
     </span>
   );
 }
@@ -39,6 +49,10 @@ export function byType(counts: readonly Count[]): readonly Count[] {
     .map(([type, runs]) => ({ type, runs }))
     .filter(({ runs }) => runs > 0)
     .sort((one, other) => rank(one.type) - rank(other.type));
+}
+
+function isDone({ type }: Count): boolean {
+  return (OVER as ReadonlySet<string>).has(type);
 }
 
 function rank(type: string): number {

@@ -31,7 +31,7 @@ export function FailedNow({
     return (
       <p className="home-fine">
         <Check size={15} aria-hidden="true" />
-        No new failures: what failed was looked at.
+        No new failures
       </p>
     );
   }

@@ -69,7 +69,7 @@ function Running({ run }: { run: FlowRunItem }) {
       <span className="home-progress">
         {total > 0 ? (
           <>
-            <StateBar counts={run.task_runs} />
+            <StateBar counts={run.task_runs} isProgress />
             <span className="muted num">
               {over.toLocaleString("en")} of {total.toLocaleString("en")}
             </span>

@@ -4,7 +4,7 @@ import { Fact } from "~/features/run-detail/Fact";
 import { ProgressBars } from "~/features/run-detail/ProgressBars";
 import { RunActions } from "~/features/run-detail/RunActions";
 import { RunLink } from "~/features/run-detail/RunLink";
-import { isStateType, lookOf } from "~/model/states";
+import { BAD, isStateType, lookOf } from "~/model/states";
 import { StateBadge } from "~/parts/StateBadge";
 import { byName, StateBar } from "~/parts/StateBar";
 import { StateMark } from "~/parts/StateMark";
@@ -12,6 +12,8 @@ import { Ago, RunTook } from "~/parts/Time";
 
 /** What the run is, how it stands, and what can be done about it. */
 export function RunHeader({ run }: { run: FlowRun }) {
+  const { type, message } = run.state;
+  const isTold = isStateType(type) && BAD.has(type); // below, with why
   return (
     <header className="run-head">
       <div className="page-head">
@@ -56,6 +58,7 @@ export function RunHeader({ run }: { run: FlowRun }) {
             ))}
           </Fact>
         ) : null}
+        {message && !isTold ? <Fact name="Message">{message}</Fact> : null}
       </dl>
       <Counts run={run} />
       <ProgressBars progress={run.progress} />

@@ -78,6 +78,7 @@ const DOES: Readonly<Record<string, string>> = {
   sessions: "Forgets log-ins that are over",
   tend: "Keeps the database in shape",
   retention: "Deletes what was kept long enough",
+  limits: "Frees slots whose holders are gone",
 };
 
 function Services() {
