@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from flowstone import allow_failure, flow, task, unmapped
@@ -31,6 +34,15 @@ def same(x=None, **more):
 def in_a_flow(call):
     """Return what a call gives in a flow run."""
     return flow(call)()
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_that_was_copied_or_pickled_has_the_same_value(mark):
+    marked = mark([1])
+    for again in (copy.copy(marked), copy.deepcopy(marked), pickle.loads(pickle.dumps(marked))):
+        assert type(again) is mark
+        assert again == marked
+        assert again.value == [1]
 
 
 @pytest.mark.parametrize("mark", MARKS)

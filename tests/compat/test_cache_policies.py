@@ -106,6 +106,16 @@ def test_adding_flattens_and_merges_what_is_excluded():
     assert policy.policies == [Inputs(exclude=["a", "b"]), TASK_SOURCE, RUN_ID]
 
 
+def test_adding_leaves_alone_what_a_subclass_of_inputs_makes_of_them():
+    class FirstOnly(Inputs):
+        def compute_key(self, task_ctx, inputs, flow_parameters, **kwargs):
+            return f"first {inputs['a']}"
+
+    policy = FirstOnly() + INPUTS + Inputs(exclude=["b"])
+    assert [type(one) for one in policy.policies] == [FirstOnly, Inputs]
+    assert policy.policies[1].exclude == ["b"]
+
+
 def test_adding_no_cache_changes_nothing():
     assert (INPUTS + NO_CACHE) is INPUTS
     assert (NO_CACHE + INPUTS) is INPUTS

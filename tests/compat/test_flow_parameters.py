@@ -462,3 +462,24 @@ def test_the_schema_of_a_method_leaves_its_instance_out():
         def run(self, x: int): ...
 
     assert [*Holder().run.parameters.properties] == ["x"]
+
+
+def test_a_parameter_whose_repr_raises_is_refused_by_its_name():
+    class Rude:
+        def __repr__(self):
+            raise RuntimeError("no")
+
+    @flow
+    def count(n: int):
+        raise AssertionError
+
+    with pytest.raises(ParameterTypeError, match=r"n: .*whose repr raised.* of type Rude"):
+        count(Rude())
+
+
+def test_a_number_of_many_digits_is_a_parameter_like_others(home):
+    @flow
+    def bits(n: int):
+        return n.bit_length()
+
+    assert bits(10**5000) == 16610

@@ -349,6 +349,13 @@ def test_hooks_are_told_in_the_log(recorded):
     assert "Hook 'note' finished running successfully" in recorded.lines
 
 
+def test_a_hook_that_is_a_partial_is_told_by_its_functions_name(recorded):
+    def note(word, task, run, state): ...
+
+    task(add, on_completion=[functools.partial(note, "a")])(1)
+    assert "Hook 'note' finished running successfully" in recorded.lines
+
+
 def test_a_task_run_tells_its_times_and_attempts(home):
     runs, attempts = [], []
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType, SimpleNamespace
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -339,6 +340,16 @@ def test_fields_count_and_derived_attributes_of_dataclasses_do_not():
     wide = Wide(1)
     wide.derived = 5
     assert hash_value(wide) != hash_value(Wide(1))
+
+
+def test_what_a_dataclass_has_beside_its_fields_does_not_count():
+    @dataclasses.dataclass
+    class Job:
+        name: str
+        seed: dataclasses.InitVar[int] = 0
+        lock: ClassVar[object] = _thread.allocate_lock()  # which cannot be hashed
+
+    assert hash_value(Job("a", 1)) == hash_value(Job("a", 2)) != hash_value(Job("b", 1))
 
 
 def test_an_objects_state_counts():

@@ -177,6 +177,7 @@ def test_what_cannot_be_carried_stands_as_text():
     assert plain(cycle) == ["..."]
     assert plain([float("nan"), float("-inf"), 1 << 64]) == ["nan", "-inf", str(1 << 64)]
     assert plain("a\0b\ud800") == "a\\x00b\\ud800"
+    assert plain([10**5000]) == ["<int of 16610 bits>"]
 
 
 def test_a_repr_that_raises_is_said():

@@ -7,7 +7,7 @@ import os
 import pyte
 import pytest
 
-from flowstone.drive.live.screen import ERASE_BELOW, erased, painted
+from flowstone.drive.live.screen import ERASE_BELOW, Screen, erased, painted
 
 SIZE = os.terminal_size((20, 8))
 
@@ -95,3 +95,15 @@ def test_the_colours_of_what_is_printed_are_kept_and_do_not_reach_the_display():
     terminal.write("still")
     assert terminal.screen.buffer[0][4].fg == "red"
     assert terminal.screen.buffer[7][0].fg == "default"
+
+
+def test_a_terminal_is_let_go_of_once_also_by_the_child_of_a_child():
+    ours, theirs = os.openpty()
+    screen = Screen(theirs)
+    fd = screen.fd
+    screen.close()
+    os.dup2(ours, fd)  # what another file of the child gets
+    screen.close()
+    assert os.path.sameopenfile(fd, ours)
+    for each in (ours, theirs, fd):
+        os.close(each)

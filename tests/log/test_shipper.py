@@ -352,3 +352,15 @@ def test_bytes_that_are_written_while_they_are_read_are_whole_frames(
     data += tail.read(len(data), 1 << 30).data
     lines = [payload for _, payload in scan(data, seed_of(log.id)).payloads if payload[1] == 8]
     assert len(lines) == threads * 8000 + 1
+
+
+def test_nobody_waits_for_a_thread_that_has_ended(
+    process: Process, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_args: object) -> Tail:
+        raise PermissionError("no")
+
+    monkeypatch.setattr("flowstone.log.tail.Tail", fails)
+    process.say("a")
+    assert not process.shipper.flush()
+    assert "The log of this process is not sent any more" in caplog.text

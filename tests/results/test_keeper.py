@@ -348,3 +348,18 @@ found = [name for name in heavy.split() if name in sys.modules]
 assert not found, found
 """
     subprocess.run([sys.executable, "-I", "-c", program, tmp_path], check=True)
+
+
+def test_of_files_of_others_only_the_beginning_is_read(tmp_path):
+    class Counted(Directory):
+        most = 0
+
+        def read(self, name, most=None, *, stamped=False):
+            self.most = max(self.most, most or 0)
+            return super().read(name, most, stamped=stamped)
+
+    (tmp_path / "table.csv").write_text(10_000 * "one,two,three\n")
+    storage = Counted(str(tmp_path))
+    (found,) = Keeper(storage).entries()
+    assert not found.is_ours
+    assert storage.most == FIRST_READ

@@ -136,6 +136,43 @@ def test_there_is_one_memory_manager_in_a_process():
     assert MemoryLockManager() is MemoryLockManager()
 
 
+def test_threads_that_ask_first_at_once_get_the_same_memory_manager(monkeypatch):
+    empty, began, go_on = MemoryLockManager._empty, threading.Event(), threading.Event()
+
+    def slowly(manager):
+        began.set()
+        go_on.wait(10)
+        empty(manager)
+
+    monkeypatch.setattr(MemoryLockManager, "_only", None)
+    monkeypatch.setattr(MemoryLockManager, "_empty", slowly)
+    monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
+    locked = []
+    first = threading.Thread(target=lambda: MemoryLockManager().acquire_lock("k", "me"))
+    second = threading.Thread(target=lambda: locked.append(MemoryLockManager().is_locked("x")))
+    first.start()
+    assert began.wait(10)
+    second.start()
+    second.join(0.1)  # it waits for the manager that is being made
+    go_on.set()
+    first.join()
+    second.join()
+    assert locked == [False]
+    assert MemoryLockManager().is_lock_holder("k", "me")
+
+
+def test_a_release_that_comes_too_late_removes_no_file_that_may_be_anothers(tmp_path):
+    manager = FileSystemLockManager(tmp_path)
+    manager.acquire_lock("k", "me", hold_timeout=0.01)
+    assert manager.wait_for_lock("k", timeout=10)
+    with pytest.raises(ValueError, match="'me' holds no lock"):
+        manager.release_lock("k", "me")
+    assert (tmp_path / "k.lock").exists()
+    assert manager.acquire_lock("k", "you", acquire_timeout=0)
+    manager.release_lock("k", "you")
+    assert not (tmp_path / "k.lock").exists()
+
+
 def test_managers_of_one_directory_see_each_others_locks(tmp_path):
     one, other = FileSystemLockManager(tmp_path), FileSystemLockManager(str(tmp_path))
     one.acquire_lock("k", "me")

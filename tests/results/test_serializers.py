@@ -10,7 +10,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -48,6 +48,16 @@ class Derived:
 
     def __post_init__(self):
         self.made = self.given + 1
+
+
+@dataclasses.dataclass
+class Seeded:
+    n: int
+    seed: dataclasses.InitVar[int]
+    kinds: ClassVar[list[str]] = ["a"]
+
+    def __post_init__(self, seed):
+        self.n += seed
 
 
 class Pair(msgspec.Struct):
@@ -270,6 +280,12 @@ def test_json_gives_types_back_that_it_has_no_form_for(value):
     back = serializer.loads(serializer.dumps(value))
     assert back == value
     assert type(back) is type(value)
+
+
+def test_json_takes_the_fields_of_a_dataclass_and_nothing_else_of_it():
+    made = JSONSerializer().loads(JSONSerializer().dumps(Seeded(1, 2)))
+    assert vars(made) == {"n": 3}
+    assert made.kinds is Seeded.kinds
 
 
 def test_json_gives_errors_back():

@@ -215,6 +215,14 @@ def test_a_pipe_among_the_results_holds_nobody_up(tmp_path):
         Directory(str(tmp_path)).read("pipe")
 
 
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_folder_where_a_result_should_be_is_told_and_why(tmp_path, stamped):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StorageError, match="is no file") as told:
+        Directory(str(tmp_path)).read("folder", stamped=stamped)
+    assert type(told.value.__cause__) is not StorageError  # an error is not its own cause
+
+
 def test_an_s3_that_is_down_is_an_error_with_its_reason():
     pytest.importorskip("s3fs")
     settings = {

@@ -96,3 +96,22 @@ def test_a_home_that_workers_cannot_see_has_all_that_they_record(home):
     assert {row.state_type for row in rows if row.task_name != "fails"} == {"COMPLETED"}
     assert {f"printed {n}" for n in range(20)} <= set(lines)
     assert len([text for text in lines if text.startswith("logged")]) == 40
+
+
+def test_what_a_full_disk_refuses_is_written_with_what_comes_next(
+    elsewhere, tmp_path, monkeypatch, caplog
+):
+    outgoing, incoming = Outgoing(elsewhere.directory, elsewhere.id), Incoming(tmp_path)
+    answers = []
+    for number in range(4):
+        elsewhere.append(line(str(number)))
+        answers.append(outgoing.take())
+    incoming.land(answers[0])
+    with monkeypatch.context() as disk:
+        write = os.pwrite
+        disk.setattr(os, "pwrite", lambda fd, data, at: write(fd, data[:5], at))
+        incoming.land(answers[1])
+        incoming.land(answers[2])
+    assert "could not be written" in caplog.text
+    incoming.land(answers[3])
+    assert texts(tmp_path) == ["0", "1", "2", "3"]

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,23 +124,27 @@ def drive_ray(home, here):
 
 
 @pytest.mark.ray
-def test_ray_workers_on_another_host(home, host, tmp_path_factory):
+def test_ray_workers_on_another_host(home, host):
     pytest.importorskip("ray", reason="Ray is not installed")
     command = shutil.which("ray", path=os.path.dirname(sys.executable))
-    place = tmp_path_factory.mktemp("r")
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "disabled"}
     environ["FLOWSTONE_HOME"] = str(home)
     options = ["--block", "--object-store-memory", str(100 << 20)]
-    with subprocess.Popen(
-        [
-            *(command, "start", "--head", "--port", "26379", "--node-ip-address", HERE),
-            *("--num-cpus", "0", "--include-dashboard", "false", *options),
-            *("--temp-dir", str(place)),
-        ],
-        env=environ,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as head:
+    # Not in `tmp_path`: Ray's sockets lie there, and a path of those has 107 letters at most.
+    place = tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+    with (
+        place as folder,
+        subprocess.Popen(
+            [
+                *(command, "start", "--head", "--port", "26379", "--node-ip-address", HERE),
+                *("--num-cpus", "0", "--include-dashboard", "false", *options),
+                *("--temp-dir", folder),
+            ],
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as head,
+    ):
         try:
             wait_for_port(HERE, 26379)
             host(

@@ -12,11 +12,12 @@ import msgspec
 
 from flowstone import exceptions
 from flowstone.core.ids import id_text
+from flowstone.drive.decoders import from_json
 from flowstone.exceptions import LimitExists, LimitNotFound, ServerUnreachable
 from flowstone.log import courier
 from flowstone.log.courier import Courier, ServerAway
 from flowstone.settings import Settings
-from flowstone.store import errors as found
+from flowstone.store import errors as store_errors
 
 _T = TypeVar("_T")
 _NOT_BEGUN = (425, 429, 503)
@@ -25,10 +26,10 @@ _A_PAGE = 1000
 _FIRST_WAIT = 0.2
 _LONGEST_WAIT = 10.0
 _MEANINGS: dict[str, type[exceptions.FlowstoneError]] = {
-    "run_not_found": found.RunNotFound,
-    "ambiguous_run": found.AmbiguousRun,
-    "run_still_open": found.RunStillOpen,
-    "run_ended": found.RunEnded,
+    "run_not_found": store_errors.RunNotFound,
+    "ambiguous_run": store_errors.AmbiguousRun,
+    "run_still_open": store_errors.RunStillOpen,
+    "run_ended": store_errors.RunEnded,
     "limit_not_found": LimitNotFound,
     "limit_exists": LimitExists,
     "variable_exists": exceptions.ObjectAlreadyExists,
@@ -63,7 +64,7 @@ class Server:
         data = b"" if body is None else _encode(body)
         got = self._persistently(method, place, data)
         try:
-            return msgspec.json.decode(got or b"null", type=answer)
+            return from_json(got or b"null", answer)
         except msgspec.MsgspecError as error:
             message = f"The answer of {self.url}{path} cannot be read: {error}."
             raise exceptions.ServerRefused(message) from error

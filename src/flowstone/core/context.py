@@ -32,8 +32,9 @@ class RunContext:
     to is decided, so that neither matters any more. `reach` is how to get at what it does now.
     `call` is what a task's body is called with, once its inputs are there; `inputs`
     are the runs whose results it takes, by the parameters that they are given for. `loops` are
-    those of its body that are tracked, once there was one. `keeping` is there where the run's
-    result is kept.
+    those of its body that are tracked, once there was one. `slots` are those of limits that it
+    holds or waits for; `keeping` is there where the run's result is kept, `transaction` where it
+    has one of its own.
     """
 
     run: Any

@@ -35,7 +35,6 @@ from flowstone.core.codes import digest, pack, tagged
 from flowstone.core.hashing import Encoder, class_code
 from flowstone.core.naming import entry_name, importable
 from flowstone.core.sources import codes_in
-from flowstone.exceptions import HashError
 
 Watch = tuple[Callable[[], Any], Any]
 """How to look at what a fingerprint was made of, and what was there."""
@@ -75,9 +74,9 @@ def fingerprint(value: Any) -> Fingerprint:
     except TypeError:  # no weak reference can be made, or no hash
         return _Walk().result(value)
     if known is None or not _is_fresh(known[1]):
-        walk, stale = _Walk(), known
+        walk = _Walk()
         made = walk.result(value), walk.watches
-        if stale is not None and _KNOWN.get(value) is stale:
+        if known is not None and _KNOWN.get(value) is known:
             _KNOWN[value] = made
         # Of threads that make it at once the first one's counts: a body that runs meanwhile may
         # change what the others see.
@@ -131,7 +130,7 @@ class _Codes(Encoder):
 
     def of_object(self, value: Any) -> bytes:
         self.noted.append(type(value))
-        if isinstance(value, functools.partial) or is_plain_data(value):
+        if isinstance(value, functools.partial) or _is_plain_data(value):
             return super().of_object(value)
         return tagged("x", class_code(type(value)))
 
@@ -176,9 +175,7 @@ class _Walk:
         codes = _Codes()
         try:
             code = codes.encode(value)
-        except (HashError, RecursionError):
-            code = class_code(type(value))
-        except Exception:  # noqa: BLE001  a value of a user's may raise anything when it is read
+        except Exception:  # noqa: BLE001  it has no code, or it is a user's and raises anything
             code = class_code(type(value))
         self._queue += codes.noted
         return code
@@ -304,7 +301,7 @@ class _Walk:
 _KNOWN: WeakKeyDictionary[Any, tuple[Fingerprint, list[Watch]]] = WeakKeyDictionary()
 
 
-def is_plain_data(value: Any) -> bool:
+def _is_plain_data(value: Any) -> bool:
     """Whether an object of a library is data, so that its state tells what it is."""
     return type(value).__module__ in _DATA or isinstance(
         value, (list, tuple, dict, str, int, float)

@@ -10,6 +10,7 @@ Any other object counts as what `pickle` would take of it, looked into in the sa
 from __future__ import annotations
 
 import copyreg
+import dataclasses
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib import import_module
@@ -243,7 +244,7 @@ class Encoder:
         return tagged("D", self.encode(value.declared), *instance)
 
     def of_dataclass(self, value: Any) -> bytes:
-        names = type(value).__dataclass_fields__
+        names = [field.name for field in dataclasses.fields(value)]
         return self.fields("O", type(value), _set_attributes(value, names))
 
     def of_attrs(self, value: Any) -> bytes:
@@ -335,11 +336,11 @@ def _set_attributes(value: Any, names: Iterable[str]) -> list[tuple[str, Any]]:
     return [(name, each) for name, each in found if each is not unset]
 
 
-def _fingerprint(value: Any) -> str | None:
-    """Return the fingerprint of a function's or class's code; None where it is a library's."""
+def _fingerprint(value: Any) -> str:
+    """Return the fingerprint of a function's or class's code."""
     # Looked up here because reading code needs `ast` and `dis`, and most values hold none.
-    found = import_module("flowstone.core.fingerprints").fingerprint(value)
-    return found.digest if found is not None else None
+    digest_of_all: str = import_module("flowstone.core.fingerprints").fingerprint(value).digest
+    return digest_of_all
 
 
 def _late(name: str) -> Callable[[Any, Any], bytes]:

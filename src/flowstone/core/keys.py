@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from flowstone.core.failures import error_text
 from flowstone.exceptions import HashError
 
 SOURCE = "source"
@@ -73,8 +74,7 @@ def why_no_key(task: str, error: Exception) -> str:
         cure = f" Leave it out of the key with `- {name!r}`, or" if name else " "
         cure += " use `cache_policy=NO_CACHE`." if name else "Use `cache_policy=NO_CACHE`."
         return f"Calls of task {task!r} are not cached: {error}.{cure}"
-    text = f"{type(error).__name__}: {error}"
-    return f"Calls of task {task!r} are not cached: its cache policy raised {text}"
+    return f"Calls of task {task!r} are not cached: its cache policy raised {error_text(error)}"
 
 
 def explain(old: str, new: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""What runs are called; and by which name a function is known everywhere, a script's too."""
+"""What runs and hooks are called; and by which name a function is known, a script's too."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import Any
@@ -60,6 +61,13 @@ def check_name(name: object, source: object, option: str) -> str:
         )
         raise TypeError(message)
     return name
+
+
+def hook_name(hook: Any) -> str:
+    """Return what messages call a hook: its function's name, that of a `partial` too."""
+    while isinstance(hook, functools.partial):
+        hook = hook.func
+    return getattr(hook, "__name__", None) or type(hook).__name__
 
 
 def entry_name(value: Any) -> str:

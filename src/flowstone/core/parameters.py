@@ -9,10 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from flowstone.core.binding import Binding
+from flowstone.core.failures import error_text
+from flowstone.core.plain import short_repr
 from flowstone.exceptions import ParameterBindError, ParameterTypeError
 
 _SCALARS = frozenset({int, float, str, bool, bytes, type(None)})
 _EMPTY = inspect.Parameter.empty
+_LONGEST = 200
+"""Characters of a value that a message shows."""
 Converter = Callable[[Any], Any]
 
 
@@ -136,12 +140,13 @@ def _unchanged(value: Any) -> Any:
 
 
 def _explain(name: str, value: Any, error: Exception) -> str:
-    found = f"{value!r} of type {type(value).__name__}"
-    if len(found) > 200:
-        found = f"{found[:200]}…"
+    shown = short_repr(value)
+    if len(shown) > _LONGEST:
+        shown = f"{shown[:_LONGEST]}…"
+    found = f"{shown} of type {type(value).__name__}"
     problems = getattr(error, "errors", None)
     if problems is None:
-        return f"  {name}: {type(error).__name__}: {error} (got {found})"
+        return f"  {name}: {error_text(error)} (got {found})"
     try:
         listed = problems(include_url=False)
     except TypeError:  # pydantic 1

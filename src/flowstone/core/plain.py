@@ -40,8 +40,9 @@ def short_repr(value: object) -> str:
 def plain(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
     """Return `value` as data that MessagePack and JSON can carry.
 
-    Integers over 64 bits, NaN and infinities become text; cycles and what lies deeper than 32
-    levels become `"..."`; anything else becomes `"<TypeName>"`.
+    Integers over 64 bits, NaN and infinities become text, those of thousands of digits
+    `"<int of N bits>"`; cycles and what lies deeper than 32 levels become `"..."`; anything else
+    becomes `"<TypeName>"`.
     """
     match value:
         case None | bool():
@@ -49,7 +50,7 @@ def plain(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
         case str():
             return clean_text(value)
         case int():
-            return int(value) if -_INT64 <= value < _INT64 else str(value)
+            return int(value) if -_INT64 <= value < _INT64 else _digits(value)
         case float():
             return float(value) if math.isfinite(value) else str(value)
         case list() | tuple() | set() | frozenset() | dict():
@@ -61,11 +62,18 @@ def plain(value: Any, depth: int = 0, above: tuple[int, ...] = ()) -> Any:
                     clean_text(key) if isinstance(key, str) else short_repr(key): plain(
                         item, depth + 1, above
                     )
-                    for key, item in value.items()
+                    for key, item in list(value.items())  # another thread may change it
                 }
-            return [plain(item, depth + 1, above) for item in value]
+            return [plain(item, depth + 1, above) for item in list(value)]
         case _:
             return _foreign(value, depth, above)
+
+
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python writes out (`sys.set_int_max_str_digits`)
+        return f"<int of {value.bit_length()} bits>"
 
 
 def _foreign(value: Any, depth: int, above: tuple[int, ...]) -> Any:

@@ -104,7 +104,7 @@ class Run:
 
     @property
     def total_run_time(self) -> timedelta:
-        """How long the run was Running, up to now or its end; waits between retries left out."""
+        """How long its ended attempts were Running; waits between retries are left out."""
         return timedelta(microseconds=self._ran / 1000)
 
     @property

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from flowstone.core.context import FlowContext, RunContext
 from flowstone.core.durations import duration
+from flowstone.core.naming import hook_name
 from flowstone.core.runs import FlowRun
 from flowstone.core.states import COMPLETED
 from flowstone.core.upstream import Upstream
@@ -144,12 +145,12 @@ class LoggingReporter:
 
     def hook_ran(self, context: RunContext, hook: Any, state: str) -> None:
         """Say which hook runs."""
-        name = _name(hook)
+        name = hook_name(hook)
         log_for(context).info("Running hook %r in response to entering state %r", name, state)
 
     def hook_ended(self, context: RunContext, hook: Any, error: BaseException | None) -> None:
         """Say how a hook ended."""
-        logger, name = log_for(context), _name(hook)
+        logger, name = log_for(context), hook_name(hook)
         if error is None:
             logger.info("Hook %r finished running successfully", name)
         else:
@@ -207,10 +208,6 @@ def _place(start: TracebackType | None) -> str:
         return ""
     code = shown.tb_frame.f_code
     return f" (at {os.path.basename(code.co_filename)}:{shown.tb_lineno}, in {code.co_name})"
-
-
-def _name(hook: Any) -> str:
-    return getattr(hook, "__name__", None) or type(getattr(hook, "func", hook)).__name__
 
 
 def _told(error: BaseException) -> Any:

@@ -213,11 +213,11 @@ class Env(msgspec.Struct, frozen=True):
     """The surroundings of a process's runs: its log, its voice, its clock, its dice, its ids.
 
     `now` gives nanoseconds since 1970, `draw` numbers from [0, 1), `new_id` an id for a time;
-    `watch` looks after deadlines, `limits` are those of tags.
+    `watch` looks after deadlines, `limits` are those of tags, `results` where results are kept.
     `log_prints` holds for what neither a task nor a flow decides; `stop_grace` is how many seconds
-    running tasks get when their flow run is stopped. Of what does not say
-    itself whether its results are kept, `persists` tells it for flows, `tasks_persist` for tasks
-    outside of them, and `all_tasks_persist`, where it is not None, for all tasks.
+    running tasks get when their flow run is stopped. Of what does not say itself whether its
+    results are kept, `persists` tells it for flows, `tasks_persist` for tasks outside of them, and
+    `all_tasks_persist`, where it is not None, for all tasks.
     """
 
     log: Recorder

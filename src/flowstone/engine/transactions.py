@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from flowstone.core.facts import TransactionEnded, TransactionNoted
-from flowstone.core.naming import entry_module
+from flowstone.core.naming import entry_module, hook_name
 from flowstone.core.outcome import Err
 from flowstone.core.plain import clean_text
 from flowstone.core.runs import TaskRun
@@ -138,13 +138,6 @@ def note(transaction: BaseTransaction, env: Env) -> None:
             tuple(lost),
         )
     )
-
-
-def hook_name(hook: Any) -> str:
-    """Return what messages call a hook."""
-    while isinstance(hook, functools.partial):
-        hook = hook.func
-    return getattr(hook, "__name__", None) or type(hook).__name__
 
 
 def place_of(hook: Any) -> tuple[str, str | None, str | None]:

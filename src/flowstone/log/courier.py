@@ -122,10 +122,7 @@ class Courier:
         told = _told(body)
         if status == 409 and isinstance(told.details, dict) and "offset" in told.details:
             return Answer(int(told.details["offset"]))
-        reason = f"{status} {told.message} {told.hint}".strip()
-        if status >= 500 or status in _AWAY:
-            raise ServerAway(reason, _seconds(after), status)
-        raise ServerRefused(status, reason, told.code)
+        raise _refusal(status, told, after)
 
     def call(self, method: str, path: str, data: bytes = b"") -> bytes:
         """Send JSON to a path, and return the JSON that it answers; it may be sent twice.
@@ -136,11 +133,7 @@ class Courier:
         status, body, after = self._ask(f"{self._prefix}{path}", data, headers, method)
         if status < 300:
             return body
-        told = _told(body)
-        reason = f"{status} {told.message} {told.hint}".strip()
-        if status >= 500 or status in _AWAY:
-            raise ServerAway(reason, _seconds(after), status)
-        raise ServerRefused(status, reason, told.code)
+        raise _refusal(status, _told(body), after)
 
     def close(self) -> None:
         """Let go of the connection; the next request makes a new one."""
@@ -218,6 +211,13 @@ def _told(body: bytes) -> _Error:
         return _error(body)
     except msgspec.DecodeError:  # something between here and the server answered
         return _Error(message=body[:200].decode("utf-8", "replace").strip())
+
+
+def _refusal(status: int, told: _Error, after: str | None) -> ServerAway | ServerRefused:
+    reason = f"{status} {told.message} {told.hint}".strip()
+    if status >= 500 or status in _AWAY:
+        return ServerAway(reason, _seconds(after), status)
+    return ServerRefused(status, reason, told.code)
 
 
 def _seconds(after: str | None) -> float:

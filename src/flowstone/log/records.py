@@ -1,4 +1,4 @@
-"""What lies in a log beside the facts of runs, and the decoder of all of it.
+"""What lies in a log beside the facts of runs; and `Record`, all that may lie in one.
 
 Kinds 0-127 carry states, rows or results: a reader that meets one it does not know stops there.
 Kinds from 128 may be skipped. Fields added at the end of a known kind are skipped by decoding.

@@ -69,7 +69,7 @@ class Shipper:
         self._asked = 0  # rounds that somebody waits for, by number
         self._done = 0
         self._is_begun = False
-        self._is_leaving = False
+        self._is_leaving = self._is_over = False
         self._is_adopting = False
         self._offset = 0
         self._size = _USUAL
@@ -88,6 +88,7 @@ class Shipper:
             try:
                 start_new_thread(self._run, ())
             except RuntimeError as error:
+                self._is_over = True
                 _logger.warning("The log of this process cannot be sent while it runs: %s", error)
 
     def flush(self, seconds: float | None = None) -> bool:
@@ -98,7 +99,8 @@ class Shipper:
             self._asked += 1
             asked = self._asked
             self._condition.notify_all()
-            return self._condition.wait_for(lambda: self._done >= asked, seconds)
+            self._condition.wait_for(lambda: self._done >= asked or self._is_over, seconds)
+            return self._done >= asked
 
     def finish(self) -> None:
         """At the end of the process: send what is left, for a bounded time, or say that it is."""
@@ -135,6 +137,10 @@ class Shipper:
             courier.close()
         except Exception:
             _logger.exception("The log of this process is not sent any more; it is kept.")
+        finally:
+            with self._condition:  # nobody waits for a thread that is gone
+                self._is_over = True
+                self._condition.notify_all()
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not while somebody waits for a round, unless the server is away."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         state_of,
     )
 
-_FACES = ("flowstone.face.result_store", "flowstone.face.run_results")
+_STORE, _RUNS = "flowstone.face.result_store", "flowstone.face.run_results"
 """By their names, because they lie above: they know the settings, and this layer does not."""
 _OF_RUNS = frozenset({"get_result_store", "result_of", "should_persist_result", "state_of"})
 
@@ -42,5 +42,6 @@ if not TYPE_CHECKING:
         if name not in __all__:
             message = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(message)
-        value = globals()[name] = getattr(import_module(_FACES[name in _OF_RUNS]), name)
+        module = import_module(_RUNS if name in _OF_RUNS else _STORE)
+        value = globals()[name] = getattr(module, name)
         return value

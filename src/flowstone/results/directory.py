@@ -52,8 +52,9 @@ class Directory:
         """Return what is under a name, and its stamp where that is asked for."""
         if not self._is_begun:
             self._begin()
+        path = self._path(name)
         try:
-            fd = os.open(self._path(name), _READ)
+            fd = os.open(path, _READ)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -64,9 +65,7 @@ class Directory:
                 if data and (most or len(data) < _ONE_READ):
                     return data, ()
                 os.lseek(fd, 0, os.SEEK_SET)
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                raise StorageError(_NO_FILE.format(name, self.place))
+            found = _file_of(fd)
             wanted = found.st_size if most is None else min(most, found.st_size)
             return _read_all(fd, wanted), _stamp(found)
         except OSError as error:
@@ -94,8 +93,9 @@ class Directory:
 
     def stamp(self, name: str) -> Stamp | None:
         """Return the stamp of what is under a name."""
+        path = self._path(name)
         try:
-            found = os.lstat(self._path(name))
+            found = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -104,8 +104,9 @@ class Directory:
 
     def delete(self, name: str) -> bool:
         """Remove a name; return whether it was there."""
+        path = self._path(name)
         try:
-            os.unlink(self._path(name))
+            os.unlink(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -177,8 +178,6 @@ class Directory:
                 _sweep(f"{folder}/{name}")
 
     def _failed(self, verb: str, name: str, error: OSError) -> StorageError:
-        if isinstance(error, StorageError):
-            return error
         if error.errno in {errno.EISDIR, errno.ESPIPE}:
             return StorageError(_NO_FILE.format(name, self.place))
         if error.errno == errno.ELOOP:
@@ -196,6 +195,14 @@ def _sweep(path: str) -> None:
             os.unlink(path)
     finally:
         os.close(fd)
+
+
+def _file_of(fd: int) -> os.stat_result:
+    """Return what the system knows of an open file. Raises `OSError` where it is none."""
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.ESPIPE, os.strerror(errno.ESPIPE))
+    return found
 
 
 def _stamp(found: os.stat_result) -> Stamp:

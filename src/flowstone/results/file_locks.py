@@ -66,10 +66,13 @@ class FileSystemLockManager(Waiting):
             if held is None or held.note.holder != holder:
                 raise not_held(key, holder)
             del _PROCESS.held[path]
-            if _is_at(held.fd, path):  # else another one has taken it over
+            # Where its time is over another process may take it over just now, and the file of
+            # that name be its own: ours is left behind, and free.
+            is_over = held.note.is_over
+            if not is_over and _is_at(held.fd, path):
                 os.unlink(path)
             os.close(held.fd)
-        if held.note.is_over:
+        if is_over:
             raise not_held(key, holder)
 
     def is_locked(self, key: str) -> bool:

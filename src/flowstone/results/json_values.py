@@ -8,6 +8,7 @@ pydantic models.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import enum
 import sys
@@ -26,7 +27,7 @@ _TIMES = (dt.datetime, dt.date, dt.time)
 def encode_object(obj: Any) -> dict[str, Any]:
     """Return a JSON object for a value. Raises `TypeError` where it is of no known kind."""
     cls = type(obj)
-    if cls.__qualname__ != cls.__name__ and "<locals>" in cls.__qualname__:
+    if "<locals>" in cls.__qualname__:
         raise TypeError(
             f"{cls.__qualname__} is declared in a function, so it cannot be found again"
         )
@@ -104,7 +105,9 @@ def _error(cls: type[Any], args: list[Any]) -> BaseException:
 
 
 def _fields(cls: type[Any]) -> list[str]:
-    names = getattr(cls, "__dataclass_fields__", None) or getattr(cls, "__struct_fields__", None)
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls)]
+    names = getattr(cls, "__struct_fields__", None)
     if names is None:
         raise TypeError(
             f"JSON has no form for a {cls.__qualname__}; choose another result_serializer "

@@ -161,9 +161,8 @@ class Keeper:
 
     def expired(self, key: str, now: int) -> int | None:
         """Return when the time of what is kept under a key ended, None where it has not."""
-        header = self._header_at(name_of(key))
-        is_over = header is not None and header.key == key and header.is_expired(now)
-        return header.expires if header is not None and is_over else None
+        header = self.header(key)
+        return header.expires if header is not None and header.is_expired(now) else None
 
     def exists(self, key: str, now: int) -> bool:
         """Whether a whole header is kept under a key whose time is not over; reads no payload."""

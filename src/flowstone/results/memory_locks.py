@@ -9,6 +9,8 @@ from typing import ClassVar, NamedTuple, Self, cast
 
 from flowstone.results.locks import Waiting, not_held
 
+_MAKING = threading.Lock()
+
 
 class _Lock(NamedTuple):
     holder: str
@@ -23,10 +25,12 @@ class MemoryLockManager(Waiting):
     _gate: threading.Lock
 
     def __new__(cls) -> Self:
-        if cls._only is None:
-            cls._only = only = super().__new__(cls)
-            only._empty()
-            os.register_at_fork(after_in_child=only._empty)
+        with _MAKING:  # two threads that ask first must not get two managers
+            if cls._only is None:
+                only = super().__new__(cls)
+                only._empty()
+                os.register_at_fork(after_in_child=only._empty)
+                MemoryLockManager._only = only
         return cast("Self", cls._only)
 
     def release_lock(self, key: str, holder: str) -> None:

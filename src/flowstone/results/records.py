@@ -105,8 +105,11 @@ def checksum_of_all(parts: Sequence[Buffer]) -> int:
 
 
 def length_of_header(data: Buffer) -> int:
-    """Return how many bytes come before the payload, for a file that begins with `data`."""
-    if len(data) < _prefix.size:
+    """Return how many bytes come before the payload, for a file that begins with `data`.
+
+    Of what is no result of this version only what is there: its length would be any number.
+    """
+    if len(data) < SHORTEST or bytes(data[: len(_MAGIC)]) != _MAGIC:
         return len(data)
     return int(_prefix.unpack_from(data)[2])
 

@@ -6,6 +6,7 @@ process's own, which holds its lock: to a reader it is the log of a process that
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import threading
@@ -80,49 +81,54 @@ class Incoming:
         """Write these pieces, and those that came before their turn and now can be."""
         with self._lock:
             for piece in pieces:
-                place = piece.log, piece.segment
-                early = self._early.setdefault(place, {})
-                early[piece.offset] = piece.data
-                while (data := early.pop(self._ends.get(place, 0), None)) is not None:
-                    try:
-                        self._write(place, data)
-                    except OSError as error:
-                        _logger.warning(
-                            "Records of a worker could not be written to %s: %s",
-                            self._directory,
-                            error,
-                        )
-                        return
+                self._early.setdefault((piece.log, piece.segment), {})[piece.offset] = piece.data
+            try:
+                for place in dict.fromkeys((piece.log, piece.segment) for piece in pieces):
+                    self._write_all(place)
+            except OSError as error:
+                message = (
+                    "Records of a worker could not be written to %s: %s. They are kept in memory; "
+                    "the next that come are written with them."
+                )
+                _logger.warning(message, self._directory, error)
 
     def disown(self) -> None:
         """Let go of the files in a forked child, without unlocking them."""
         for fd in self._held.values():
             os.close(fd)
 
-    def _write(self, place: tuple[bytes, int], data: bytes) -> None:
-        end = self._ends.get(place, 0)
-        fd = self._held.get(place)
-        if fd is None:
-            fd = self._made(place, data)
-        else:
-            os.pwrite(fd, data, end)
-        self._ends[place] = end + len(data)
+    def _write_all(self, place: tuple[bytes, int]) -> None:
+        """Write what there is without a hole before it. Raises `OSError`; the rest waits then."""
+        early, end = self._early[place], self._ends.get(place, 0)
+        while (data := early.get(end)) is not None:
+            fd = self._held.get(place)
+            if fd is None:
+                self._make(place, data)
+            else:
+                _put(fd, data, end)
+            del early[end]
+            self._ends[place] = end = end + len(data)
 
-    def _made(self, place: tuple[bytes, int], data: bytes) -> int:
+    def _make(self, place: tuple[bytes, int], data: bytes) -> None:
         """Make a segment: under another name first, so that whoever sees it sees it locked."""
         name = files.segment_name(*place)
         hidden = os.path.join(self._directory, f".{name}.new")
         fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             files.lock(fd)
-            os.pwrite(fd, data, 0)
+            _put(fd, data, 0)
             os.rename(hidden, os.path.join(self._directory, name))
         except BaseException:
             os.close(fd)
             os.unlink(hidden)
             raise
         self._held[place] = fd
-        return fd
+
+
+def _put(fd: int, data: bytes, at: int) -> None:
+    """Write whole or raise `OSError`: a full disk takes a part, and says nothing."""
+    if os.pwrite(fd, data, at) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 _LOCK = threading.Lock()

@@ -54,12 +54,20 @@ class Answers:
                 if asked is None:
                     return
                 awaited[asked[0]] = asked[1]
-            refs = list(awaited)
+            done = self._done(list(awaited))
+            for ref, value in zip(done, self._values(done), strict=True):
+                awaited.pop(ref)(value)
+
+    def _done(self, refs: list[Any]) -> Sequence[Any]:
+        """Wait a moment, and return what can be had: all of it where Ray is gone, as errors."""
+        try:
             done, _ = self._ray.wait(refs, num_returns=1, timeout=_LOOK)
             if done and len(refs) > 1:
                 done, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
-            for ref, value in zip(done, self._values(done), strict=True):
-                awaited.pop(ref)(value)
+        except Exception:  # noqa: BLE001  each is told when it is asked for
+            return refs
+        found: Sequence[Any] = done
+        return found
 
     def _values(self, refs: Sequence[Any]) -> Sequence[Any]:
         try:

@@ -25,6 +25,7 @@ from flowstone.core.states import RUNNING
 from flowstone.core.stopping import Interrupted
 from flowstone.core.upstream import Input
 from flowstone.drive.blocking import BLOCKING
+from flowstone.drive.decoders import from_msgpack
 from flowstone.drive.waiting import wait_all
 from flowstone.engine.ending import withdraw_all
 from flowstone.engine.ops import Env
@@ -312,7 +313,7 @@ def sent_around(context: RunContext | None, tags: tuple[str, ...]) -> bytes:
 
 def around_there(sent: bytes, process: int) -> tuple[RunContext | None, tuple[str, ...]]:
     """Return the run and the tags in the other process, which has this number."""
-    around = msgspec.msgpack.decode(sent, type=Around)
+    around = from_msgpack(sent, Around)
     flow = flow_there(around.flow) if around.flow is not None else None
     if around.run is not None and around.task is not None:
         spec = DeclaredThere("Task", around.task)

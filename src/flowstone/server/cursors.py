@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from flowstone.drive.decoders import from_msgpack
 from flowstone.server.errors import ApiError
 
 _T = TypeVar("_T")
@@ -23,7 +24,7 @@ def place_of(cursor: str, kind: type[_T]) -> _T:
     """Return the place that a cursor stands for. Raises `ApiError` where it is none."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        return msgspec.msgpack.decode(packed, type=kind)
+        return from_msgpack(packed, kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise bad_cursor(cursor) from error
 

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from litestar.params import HeaderParameter
 
+from flowstone.drive.decoders import from_json
 from flowstone.server.errors import ApiError
 from flowstone.store import idempotency as kept
 from flowstone.store.databases import Database
@@ -61,4 +62,4 @@ def _answer_of(known: kept.Answered, key: str, digest: bytes, kind: type[_T]) ->
         message = f"The request with the key {key!r} is not done yet."
         headers = {"Retry-After": "1"}
         raise ApiError(409, "key_in_use", message, "Send it again in a second.", headers=headers)
-    return msgspec.json.decode(known.answer, type=kind)
+    return from_json(known.answer, kind)

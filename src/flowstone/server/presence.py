@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from flowstone.drive.decoders import from_json
 from flowstone.log.files import is_free
 
 _POLL = 0.02
@@ -90,7 +91,7 @@ def _running(path: Path) -> Running | None:
             if path.name != "server.lock":
                 path.unlink(missing_ok=True)
             return None
-        return msgspec.json.decode(os.pread(fd, 1 << 16, 0), type=Running)
+        return from_json(os.pread(fd, 1 << 16, 0), Running)
     except msgspec.DecodeError:  # just now being written
         return None
     finally:

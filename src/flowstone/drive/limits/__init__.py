@@ -1,1 +1,1 @@
-"""Limits of one machine: files in `limits/` whose bytes are held as locks."""
+"""Limits: a home's are files whose bytes are held as locks, a server's are asked for there."""

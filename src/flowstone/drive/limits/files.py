@@ -3,9 +3,9 @@
     bytes               content                       held as a lock
     0 …                 the definition, in a frame    byte k: slot k
     4096 …              next ticket, level of a rate
-    8192 …              when waiters last looked
     4352 …              how many slots may have a lease, until when at the longest
     4608 …              how often a lapsed lease was taken up above the limit
+    8192 …              when waiters last looked
     65536 …             who holds slot k, in words, and its lease (`notes`)
     2**32 + n           –                             waiter with ticket n
     2**62               –                             the gate: its holder decides
@@ -26,10 +26,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from flowstone.drive.decoders import from_msgpack
 from flowstone.drive.limits import locks, notes
 from flowstone.drive.limits.clocks import clock, this_boot
 from flowstone.drive.limits.notes import Holder, Lease, Waiter
@@ -74,6 +75,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     id: bytes = b""
     created: int = 0
     updated: int = 0
+
+
+_KEPT: Any = Limit | None
 
 
 def file_name(name: str) -> str:
@@ -360,7 +364,8 @@ def _decode(raw: bytes, path: str) -> Limit | None:
             f"{path} is damaged, or no limit; delete it while nothing runs, and create it again"
         )
         raise OSError(message)
-    return msgspec.msgpack.decode(payload, type=Limit | None)
+    limit: Limit | None = from_msgpack(payload, _KEPT)
+    return limit
 
 
 def _beat_at(pid: int) -> int:

@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import msgspec
 
+from flowstone.drive.decoders import from_msgpack
 from flowstone.drive.limits.clocks import clock, this_boot
 
 FIRST = 5.0
@@ -141,7 +142,7 @@ def read(fd: int, slot: int, pid: int) -> Holder:
         return Holder(slot=slot, pid=pid, since=0, label="")
     since, until, length, whose, lease, size = _HEAD.unpack_from(raw)
     try:
-        words = msgspec.msgpack.decode(raw[_HEAD.size :][:size], type=_Words)
+        words = from_msgpack(raw[_HEAD.size :][:size], _Words)
     except msgspec.MsgspecError:  # it is being written
         words = _Words("")
     if not until:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from flowstone.drive.decoders import from_json
 from flowstone.drive.limits.definitions import Usage
 from flowstone.drive.limits.files import Limit
 from flowstone.drive.limits.notes import Holder, Waiter
@@ -144,7 +145,7 @@ class RemoteBook:
             raise kinds.get(error.status, ValueError)(str(error)) from error
         finally:  # limits are rarely asked about: nothing stays open for it
             self._courier.close()
-        return None if answer is None else msgspec.json.decode(got, type=answer)
+        return None if answer is None else from_json(got, answer)
 
 
 def _usage(one: _Limit) -> Usage:

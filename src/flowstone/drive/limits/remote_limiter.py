@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -36,6 +37,7 @@ from flowstone.drive.limits.requests import Request
 from flowstone.exceptions import ConcurrencySlotAcquisitionError
 from flowstone.log.courier import Courier, ServerAway, ServerRefused
 
+T = TypeVar("T")
 _LOGGER = logging.getLogger("flowstone")
 _FIRST_LOOK = 2.0
 """Seconds that the first run with a tag waits to hear which tags have a limit."""
@@ -183,7 +185,8 @@ class RemoteLimiter:
         with self._condition:
             if request.is_done:
                 return ""
-            asked = self._asked.get(self._keys.get(request, self._client.id))
+            key = self._keys.get(request)
+            asked = self._asked.get(key) if key is not None else None
             words = asked.reason if asked is not None else ""
             return words or f"limit {', '.join(request.names)}"
 
@@ -366,7 +369,7 @@ class RemoteLimiter:
             return
         body = _encode(Renew(client=self._client, ids=tuple(due)))
         answer = courier.call("POST", "/api/limits/renew", body)
-        lapsed = set(_renewed(answer).lapsed)
+        lapsed = set(_read(_renewed, answer).lapsed)
         with self._condition:
             for key in due:
                 asked = self._asked.get(key)
@@ -446,7 +449,15 @@ class RemoteLimiter:
 
 
 def _acquire(courier: Courier, message: Acquire) -> Acquired:
-    return _acquired(courier.call("POST", "/api/limits/acquire", _encode(message)))
+    return _read(_acquired, courier.call("POST", "/api/limits/acquire", _encode(message)))
+
+
+def _read(decode: Callable[[bytes], T], answer: bytes) -> T:
+    """Return what the server says. Raises `ServerAway` where something else answered for it."""
+    try:
+        return decode(answer)
+    except msgspec.DecodeError as error:
+        raise ServerAway(f"its answer cannot be read: {error}") from error
 
 
 def _over(request: Request, settled: Settled) -> list[Callable[[], object]]:

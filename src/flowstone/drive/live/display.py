@@ -145,8 +145,9 @@ class Display:
         self._lock = threading.RLock()
         self._lookout.forget()
         self._screen.close()
-        if self._guard is not None:
-            self._guard.close()
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.close()
 
 
 def pause_for_input(display: Display) -> None:

@@ -112,7 +112,9 @@ class Screen:
 
     def close(self) -> None:
         """Let go of the terminal without a change to it: in a forked child it is the parent's."""
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:  # a child of that child lets go too, and the number may be another file's then
+            os.close(fd)
 
     def _write(self, text: str) -> None:
         data = text.encode("utf-8", "replace")

@@ -27,12 +27,12 @@ def terminal_of(stream: Any, environ: Mapping[str, str]) -> int | None:
         return None
     if environ.get("TERM", "dumb") == "dumb" or environ.get("CI", "").lower() not in _NO:
         return None
-    if any(name in sys.modules for name in _OTHERS) or is_debugged():
+    if any(name in sys.modules for name in _OTHERS) or _is_traced():
         return None
     return descriptor
 
 
-def is_debugged() -> bool:
+def _is_traced() -> bool:
     """Whether a debugger, or a measurement of coverage, looks at this thread."""
     monitoring = getattr(sys, "monitoring", None)  # since Python 3.12
     return (
