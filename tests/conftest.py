@@ -18,13 +18,11 @@ for _name in [name for name in os.environ if name.startswith("FLOWSTONE_")]:
         del os.environ[_name]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def session_home() -> Iterator[Path]:
-    """Give all tests of a session a home that is gone when it ends."""
-    with tempfile.TemporaryDirectory(prefix="flowstone-tests-", ignore_cleanup_errors=True) as name:
-        home = Path(name) / "home"
-        os.environ["FLOWSTONE_HOME"] = str(home)
-        yield home
+def pytest_configure(config: pytest.Config) -> None:
+    """Give all tests of a session, and what they import, a home that is gone when it ends."""
+    place = tempfile.TemporaryDirectory(prefix="flowstone-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(place.cleanup)
+    os.environ["FLOWSTONE_HOME"] = str(Path(place.name) / "home")
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +61,12 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     finally:
         database.close()
         empty(url)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what needs a cluster begin: one worker has the beginning, others take from the end."""
+    items.sort(key=lambda item: not {"dask", "ray"} & {mark.name for mark in item.iter_markers()})
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -53,6 +53,9 @@ def test_the_document_is_also_a_page_to_read(told):
 @pytest.mark.faults
 @pytest.mark.timeout(280)
 def test_whatever_is_asked_the_answer_is_as_the_document_says(any_database):
-    asked = ask_server_over(any_database, 20, "fuzzing")
-    assert asked.is_right, asked.text
-    assert asked.cases > 10, asked.text  # as many as a busy machine gets done
+    for seconds in (20, 90):  # on a busy machine preparing takes all of the shorter time
+        asked = ask_server_over(any_database, seconds, "fuzzing")
+        assert asked.is_right, asked.text
+        if asked.cases > 10:
+            return
+    raise AssertionError(f"{asked.cases} cases: {asked.text}")
