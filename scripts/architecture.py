@@ -66,7 +66,7 @@ Counted when this page was built; `.venv/bin/python scripts/architecture.py` pri
 
 
 class Module(NamedTuple):
-    """A module: its name, its row in the house, its lines, its longest functions, its imports."""
+    """A module: its name, its row in the house, its lines, its functions by length, its imports."""
 
     name: str
     row: int

@@ -33,6 +33,10 @@ class Annotation(tuple[T], Generic[T]):
         SEEN.any = True
         return tuple.__new__(cls, (value,))
 
+    def __getnewargs__(self) -> tuple[T]:
+        """Return what a copy, or a pickle, is made with: a tuple's own would be marked twice."""
+        return (self.value,)
+
     @property
     def value(self) -> T:
         """The value itself."""

@@ -181,7 +181,7 @@ class _Ours(CachePolicy):
 
 
 class CompoundCachePolicy(_Ours):
-    """Several policies: the key is made of all their keys, in order, but of those that are None."""
+    """Several policies: the key is made of all their keys, in order, except those that are None."""
 
     def __init__(self, policies: list[CachePolicy] | None = None, **configured: Any) -> None:
         super().__init__(**configured)
@@ -266,7 +266,7 @@ class RunId(_Ours):
 
 
 class Inputs(_Ours):
-    """The arguments of the call, but those in `exclude`."""
+    """The arguments of the call, except those in `exclude`."""
 
     def __init__(self, exclude: list[str] | None = None, **configured: Any) -> None:
         super().__init__(**configured)
@@ -311,13 +311,14 @@ def _merged(policies: list[CachePolicy]) -> list[CachePolicy]:
     flat: list[CachePolicy] = []
     for policy in policies:
         flat += policy.policies if isinstance(policy, CompoundCachePolicy) else [policy]
-    inputs = [policy for policy in flat if isinstance(policy, Inputs)]
+    # Of this very type: a subclass of a user's may make another key.
+    inputs = [policy for policy in flat if type(policy) is Inputs]
     if len(inputs) < 2:
         return flat
     names = dict.fromkeys(name for policy in inputs for name in policy.exclude)
     one = Inputs(exclude=list(names))
     at = flat.index(inputs[0])
-    others = [policy for policy in flat if not isinstance(policy, Inputs)]
+    others = [policy for policy in flat if type(policy) is not Inputs]
     return [*others[:at], one, *others[at:]]
 
 

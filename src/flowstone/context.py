@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 import msgspec
 
 from flowstone.core.context import FlowContext, RunContext, current, tags_around, within
-from flowstone.core.outcome import Ok
+from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.plain import clean_text
 from flowstone.exceptions import MissingContextError
 from flowstone.runtime.attributes import flow_context, task_context, task_parameters
@@ -243,12 +243,33 @@ class _Arrived(_WithContext[P, R]):
         self._around = self._remote.around_there(sent, os.getpid())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        value = super().__call__(*args, **kwargs)
+        try:
+            value = super().__call__(*args, **kwargs)
+        except Exception as error:
+            self._settle(Err(error))
+            raise
+        if not isinstance(value, Coroutine):
+            self._settle(Ok(value)).unwrap()
+        return value
+
+    async def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        import asyncio
+
+        try:
+            value = await super()._await(coroutine)
+        except Exception as error:
+            await asyncio.to_thread(self._settle, Err(error))
+            raise
+        (await asyncio.to_thread(self._settle, Ok(value))).unwrap()
+        return value
+
+    def _settle(self, outcome: Outcome) -> Outcome:
+        """Let what the function submitted end; return what came of it all."""
         run, env = self._around[0], (PROCESS.engine or PROCESS.start()).env
         if run is None:
-            return value
-        returned: R = self._remote.settled(run, Ok(value), env).unwrap()
-        return returned
+            return outcome
+        settled: Outcome = self._remote.settled(run, outcome, env)
+        return settled
 
 
 def _arrived(packed: bytes, sent: bytes) -> Any:

@@ -93,7 +93,10 @@ class TaskRunner(ABC):
     def map(self, task: Any, parameters: dict[str, Any], wait_for: Any = None) -> FutureList:
         """Run a task once for each item of the iterable parameters; only inside `with`."""
         if self._started is None:
-            message = "Task runner must be started before submitting work."
+            message = (
+                "Task runner must be started before submitting work. Use it as a context: "
+                "`with runner:`."
+            )
             raise RuntimeError(message)
         around = current.get()
         calls = Split(task.binding, (), parameters, around.flow if around is not None else None)

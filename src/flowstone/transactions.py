@@ -140,9 +140,8 @@ class _Recorded(BaseTransaction):
         store, key = self.store, self.key
         assert store is not None
         assert key is not None
-        if store.is_lock_holder(
-            key, self._holder
-        ):  # one inside with the same key may have freed it
+        # A transaction inside with the same key may have freed it.
+        if store.is_lock_holder(key, self._holder):
             store.release_lock(key, self._holder)
 
     async def _write(self, ops: Ops) -> None:
@@ -233,7 +232,7 @@ class AsyncTransaction(_Recorded):
             "atransaction()`, or `with transaction()`."
         )
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, *exc: object) -> None:  # `with` looks for it before it enters
         raise NotImplementedError
 
     def _verbs(self, ops: Ops) -> Ops:

@@ -361,6 +361,14 @@ def test_a_clock_that_was_set_back_is_told(doctor, home):
     assert "Set the clock" in of(found, "clock")[0][2]
 
 
+def test_a_log_that_goes_away_meanwhile_does_not_stop_the_look_at_the_clock(doctor, home):
+    (home / "logs").mkdir(parents=True, mode=0o700)
+    home.chmod(0o700)
+    (home / "logs" / "x.log").symlink_to("gone")  # listed, and not there when it is looked at
+    _, found = doctor()
+    assert [level for level, _, _ in of(found, "clock")] == ["ok"]
+
+
 def test_what_stops_a_check_does_not_stop_the_others(doctor, home, monkeypatch):
     home.mkdir(mode=0o700)
 

@@ -271,6 +271,14 @@ def test_on_a_terminal_deleting_asks_first(cli, runs, monkeypatch, answer, left)
     assert len(names(cli("flow-run", "ls")[1])) == left
 
 
+def test_a_no_to_the_second_of_two_says_that_no_more_was_deleted(cli, runs, monkeypatch):
+    monkeypatch.setattr("sys.stdin", Terminal("y\nn\n"))
+    code, out, err = cli("flow-run", "delete", "brave-otter", "calm-heron")
+    assert (code, err) == (1, "Nothing more deleted.\n")
+    assert "Deleted flow run 'brave-otter'" in out
+    assert "calm-heron" in cli("flow-run", "ls")[1]
+
+
 def test_the_subflow_runs_of_a_flow_run_can_be_listed(cli, log):
     outer = log.flow_run("outer")
     log.flow_run("inner", parent_flow_run=outer)

@@ -143,6 +143,17 @@ def test_a_run_that_is_over_is_not_cancelled(remote):
     assert "has ended already" in err
 
 
+def test_open_finds_a_run_of_the_server_by_its_name(remote, server, monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    for family, name in (("flow-run", "brave-otter"), ("task-run", "alone")):
+        run = msgspec.json.decode(remote(family, "inspect", name, "-o", "json")[1])["id"]
+        assert remote("open", name)[:2] == (0, f"{server}/{family}s/{run}\n")
+    code, out, err = remote("open", "bold-mole")
+    assert (code, out) == (1, "")
+    assert "no flow run or task run" in err
+
+
 def test_an_artifact_of_the_server_is_deleted(remote):
     assert remote("artifact", "delete", "report", "--yes")[1] == "Deleted 2 artifacts.\n"
     assert remote("artifact", "inspect", "report")[0] == 1

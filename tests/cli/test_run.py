@@ -36,6 +36,21 @@ def deep():
 def fails():
     deep()
 """
+YIELDS = """
+from flowstone import flow
+
+@flow
+def counts(n):
+    for i in range(n):
+        print("at", i)
+        yield i
+
+@flow
+async def acounts(n):
+    for i in range(n):
+        print("at", i)
+        yield i
+"""
 TAKES = "Flow 'nightly' takes: day, retries, tables."
 
 
@@ -48,13 +63,16 @@ def folder(tmp_path, monkeypatch, home):
     (tmp_path / "one.py").write_text(
         "from flowstone import flow\nfrom etl import hourly\n@flow\ndef only(): print('only')\n"
     )
+    (tmp_path / "yields.py").write_text(YIELDS)
     (tmp_path / "none.py").write_text("x = 1\n")
     monkeypatch.setattr(sys, "path", list(sys.path))
     PROCESS.restart(load({"FLOWSTONE_HOME": str(home)}))
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     PROCESS.restart()
-    for name in {"etl", "beside", "broken", "one", "none", "bad", "away"} & set(sys.modules):
+    for name in {"etl", "beside", "broken", "one", "none", "yields", "bad", "away"} & set(
+        sys.modules
+    ):
         del sys.modules[name]
 
 
@@ -71,6 +89,11 @@ def test_an_async_flow_is_awaited_and_takes_any_name_if_it_says_so(cli):
         0,
         "hourly {'x': 1, 'y': 'a b'}\n",
     )
+
+
+@pytest.mark.parametrize("name", ["counts", "acounts"])
+def test_a_flow_that_is_a_generator_runs_to_its_end(cli, name):
+    assert cli("run", f"yields.py:{name}", "-p", "n=2")[:2] == (0, "at 0\nat 1\n")
 
 
 def test_a_module_is_found_from_the_working_directory(cli):

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import time
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -15,6 +16,11 @@ from flowstone import flow, tags, task
 from flowstone.context import FlowRunContext, get_run_context, with_context
 from flowstone.testing.recorded import recorded_runs
 from tests.runners import bodies
+
+
+@task
+def slowly():
+    time.sleep(0.3)
 
 
 def tells(text):
@@ -30,6 +36,23 @@ def tells(text):
 async def later(x):
     await asyncio.sleep(0)
     return x, FlowRunContext.get().flow_run.name
+
+
+async def submits():
+    slowly.submit()
+
+
+def submits_and_raises():
+    slowly.submit()
+    raises()
+
+
+async def asubmits_and_raises():
+    submits_and_raises()
+
+
+def loops(fn):
+    return asyncio.run(fn())
 
 
 def raises():
@@ -97,6 +120,28 @@ def test_with_context_arrives_as_what_it_was_also_for_coroutine_functions(home):
         return pickle.dumps(with_context(later))
 
     assert asyncio.run(pickle.loads(outer())(3)) == (3, "it")
+
+
+def test_a_coroutine_function_that_was_sent_ends_with_what_it_submitted(home, executor):
+    @flow
+    def outer():
+        executor.submit(loops, with_context(submits)).result()
+        return [(run.of, run.state_name) for run in recorded_runs() if run.kind == "task"]
+
+    assert outer() == [("slowly", "Completed")]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_a_function_that_fails_elsewhere_submitted_is_not_left_open(home, executor, is_async):
+    @flow
+    def outer():
+        fn = with_context(asubmits_and_raises if is_async else submits_and_raises)
+        future = executor.submit(loops, fn) if is_async else executor.submit(fn)
+        with pytest.raises(ValueError, match="from elsewhere"):
+            future.result()
+        return [run.end_time for run in recorded_runs() if run.kind == "task"]
+
+    assert None not in outer()
 
 
 def test_outside_of_a_run_with_context_takes_the_tags(home):

@@ -217,6 +217,19 @@ def test_a_child_process_records_there_too():
         assert sorted(names()) == ["child", "doubles"]
 
 
+def test_no_server_is_told_of_what_runs_inside_not_by_a_child_process_either(monkeypatch):
+    nobody = "http://127.0.0.1:9"  # who reports there would keep its log, and warn
+    script = "from flowstone import flow\n@flow\ndef child(): pass\nchild()"
+    monkeypatch.setenv("FLOWSTONE_API_URL", nobody)
+    PROCESS.restart()
+    with flowstone_test_harness():
+        assert PROCESS.settings.api.url is None
+        doubles(0)
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        assert sorted(names()) == ["child", "doubles"]
+    assert os.environ["FLOWSTONE_API_URL"] == PROCESS.settings.api.url == nobody
+
+
 def test_a_forked_child_leaves_the_home_to_its_parent():
     script = """
 import os

@@ -18,7 +18,7 @@ from flowstone.cli.moments import iso, local, local_in_full
 from flowstone.cli.options import add_output, count
 from flowstone.cli.output import plural, print_fields, print_json, print_table, shown_ids
 from flowstone.cli.table import Column, Row
-from flowstone.cli.terminal import printable
+from flowstone.cli.terminal import confirmed, printable
 from flowstone.core.ids import id_text
 from flowstone.store.artifacts import ArtifactRow
 from flowstone.store.queries import Store
@@ -190,13 +190,7 @@ def _delete(arguments: Arguments) -> int:
 
 def _confirmed(rows: list[ArtifactRow]) -> bool:
     """Ask on a terminal; scripts are taken at their word."""
-    if not sys.stdin.isatty():
-        return True
-    try:
-        answer = input(f"Delete {plural(len(rows), 'artifact')}? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return not sys.stdin.isatty() or confirmed(f"Delete {plural(len(rows), 'artifact')}?")
 
 
 def _object(row: ArtifactRow) -> dict[str, Any]:

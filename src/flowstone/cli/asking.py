@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 import urllib.error
 import urllib.request
@@ -37,6 +38,9 @@ def asked(url: str, path: str, *, key: str | None = None, trusted: str | None = 
     except urllib.error.HTTPError as error:
         with error:
             raise Refused(error.code, _message_in(error.read(_LARGEST))) from error
+    except http.client.HTTPException as error:  # of another protocol, or cut off
+        message = f"what answers at {url} does not speak HTTP: {error!r}"
+        raise ValueError(message) from error
 
 
 def is_flowstone(url: str) -> bool:
@@ -50,7 +54,7 @@ def is_flowstone(url: str) -> bool:
 def is_ready(url: str) -> bool:
     """Whether the server there can do its work.
 
-    One that speaks TLS is asked by its port: its certificate may be for another name.
+    One that speaks TLS counts as ready: its certificate may be for another name.
     """
     try:
         return bool(asked(url, "ready")["is_ready"])

@@ -27,6 +27,7 @@ from flowstone.cli.stored import (
     where,
 )
 from flowstone.cli.table import Column, Row
+from flowstone.cli.terminal import confirmed
 from flowstone.core.durations import duration
 from flowstone.exceptions import StorageError
 
@@ -173,11 +174,7 @@ def _confirmed(what: str) -> bool:
     if not sys.stdin.isatty():
         message = f"clearing {what} needs a yes, and there is no terminal to ask: pass --yes."
         raise CommandError(message)
-    try:
-        answer = input(f"Clear {what}? Runs that made them lose them too. [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return confirmed(f"Clear {what}? Runs that made them lose them too.")
 
 
 def _nothing(arguments: Arguments) -> str:

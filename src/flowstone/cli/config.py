@@ -90,8 +90,10 @@ def _validate(_arguments: Arguments) -> int:
     wrong = [*sources.complaints()]
     for name, entry in sources.found.items():
         wrong += _complaint(sources, name, entry)
-    for profile in (profiles := opened_profiles()).names:
-        if profile != profile_in_force(profiles):
+    profiles = opened_profiles()
+    in_force = profile_in_force(profiles)  # its entries are among the sources
+    for profile in profiles.names:
+        if profile != in_force:
             wrong += _wrong_in(profiles, profile)
     for line in wrong:
         print(f"Wrong: {printable(line)}")

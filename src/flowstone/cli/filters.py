@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from importlib import import_module
 
 from flowstone.cli.command import Arguments
-from flowstone.cli.moments import parse_moment
-from flowstone.cli.options import add_output, count
+from flowstone.cli.options import add_output, count, moment
 from flowstone.core.states import NAMES
 from flowstone.store.rows import RunFilter
 
@@ -35,7 +33,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="WHEN",
-        type=_moment,
+        type=moment,
         help="only runs begun since then: 30m, 2h, 7d, or a time like 2026-01-31T12:00",
     )
     parser.add_argument(
@@ -76,11 +74,3 @@ def about_states(arguments: Arguments) -> str:
             find = import_module("flowstone.core.suggestion").suggestion
             return f" '{state}' is no state of Flowstone's own.{find(state.capitalize(), names)}"
     return ""
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text, now=time.time_ns())
-    except (ValueError, OverflowError) as error:
-        message = f"{text!r} is no time; write 30m, 2h, 7d or 2026-01-31T12:00"
-        raise argparse.ArgumentTypeError(message) from error

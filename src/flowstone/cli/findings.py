@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -315,11 +315,7 @@ def _checked(connection: sqlite3.Connection) -> tuple[str, bool]:
 def _clock(home: str) -> Iterator[Finding]:
     """Compare the clock with the times of what was written before."""
     now = time.time()
-    times = [os.stat(database_path(Path(home))).st_mtime] if _has_database(home) else []
-    logs = logs_path(Path(home))
-    if os.path.isdir(logs):
-        times += [entry.stat().st_mtime for entry in os.scandir(logs)]
-    newest = max(times, default=0.0)
+    newest = max(_times(home), default=0.0)
     if newest > now + _AHEAD:
         written = local_in_full(int(newest * 1e9))
         text = f"it is {local_in_full(int(now * 1e9))}, and records were written at {written}"
@@ -327,6 +323,15 @@ def _clock(home: str) -> Iterator[Finding]:
         yield Finding("clock", "warning", text, advice)
     else:
         yield Finding("clock", "ok", f"it is {local_in_full(int(now * 1e9))}")
+
+
+def _times(home: str) -> Iterator[float]:
+    """Give when the database and the logs were written last, in seconds since 1970."""
+    logs = logs_path(Path(home))
+    names = os.listdir(logs) if os.path.isdir(logs) else []
+    for path in (database_path(Path(home)), *(os.path.join(logs, name) for name in names)):
+        with suppress(FileNotFoundError):  # no database yet; a log that is collected just now
+            yield os.stat(path).st_mtime
 
 
 def _server(home: str) -> Iterator[Finding]:
@@ -342,10 +347,6 @@ def _server(home: str) -> Iterator[Finding]:
     running = running_servers(Path(home))
     texts = [f"serves at {one.url or '(starting)'} (pid {one.pid})" for one in running]
     yield Finding("server", "ok", "; ".join(texts) or "none runs; 'flowstone open' starts one")
-
-
-def _has_database(home: str) -> bool:
-    return os.path.exists(database_path(Path(home)))
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from flowstone.cli.runs import (
     states_of,
 )
 from flowstone.cli.table import Column, Row
-from flowstone.cli.terminal import printable
+from flowstone.cli.terminal import confirmed, printable
 from flowstone.core.durations import duration
 from flowstone.core.ids import id_text
 from flowstone.store.queries import Store
@@ -150,9 +150,9 @@ def _logs(arguments: Arguments) -> int:
 def _delete(arguments: Arguments) -> int:
     with opened_store() as store:
         rows = [store.find_flow_run(text) for text in arguments.runs]
-        for row in {row.id: row for row in rows}.values():
+        for number, row in enumerate({row.id: row for row in rows}.values()):
             if not arguments.yes and not _confirmed(store, row):
-                print("Nothing deleted.", file=sys.stderr)
+                print("Nothing more deleted." if number else "Nothing deleted.", file=sys.stderr)
                 return 1
             below = store.delete_flow_run(row.id) - 1
             inner = f", with {plural(below, 'run')} below it" if below else ""
@@ -166,11 +166,7 @@ def _confirmed(store: Store, row: FlowRunRow) -> bool:
         message = f"deleting {what} needs a yes, and there is no terminal to ask: pass --yes."
         raise CommandError(message)
     count = sum(store.task_counts(row.id).values())
-    try:
-        answer = input(f"Delete {what} with {plural(count, 'task run')} and its log lines? [y/N] ")
-    except EOFError:
-        return False
-    return answer.strip().lower() in ("y", "yes")
+    return confirmed(f"Delete {what} with {plural(count, 'task run')} and its log lines?")
 
 
 def _declare_ls(parser: argparse.ArgumentParser) -> None:

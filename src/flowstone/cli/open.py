@@ -9,7 +9,7 @@ import webbrowser
 from pathlib import Path
 
 from flowstone.cli.command import Arguments, Command, CommandError
-from flowstone.cli.home import opened_home
+from flowstone.cli.home import opened_store
 from flowstone.cli.server import START_SECONDS
 from flowstone.core.ids import id_text
 from flowstone.server.background import start_server
@@ -21,7 +21,7 @@ from flowstone.wiring.homes import writable_home
 
 def _open(arguments: Arguments) -> int:
     settings = load(os.environ)
-    path = _path_of(arguments.run, is_here=settings.api.url is None) if arguments.run else ""
+    path = _path_of(arguments.run) if arguments.run else ""
     url = f"{_server(settings)}/{path}"
     print(url)
     if not _has_browser() or not webbrowser.open(url):
@@ -46,10 +46,9 @@ def _server(settings: Settings) -> str:
     return server.url
 
 
-def _path_of(text: str, *, is_here: bool) -> str:
-    if not is_here:
-        return f"flow-runs/{text}"
-    with opened_home() as store:
+def _path_of(text: str) -> str:
+    """Return the page of a run, which is found as by other commands: pages know whole ids only."""
+    with opened_store() as store:
         try:
             return f"flow-runs/{id_text(store.find_flow_run(text).id)}"
         except RunNotFound as error:

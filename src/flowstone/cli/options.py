@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from flowstone.cli.command import Arguments
+from flowstone.cli.moments import parse_moment
 from flowstone.settings import level_number
 
 _FEW = 20
@@ -70,6 +72,15 @@ def count(text: str) -> int:
         message = f"{text!r} is no whole number of 0 or more"
         raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def moment(text: str) -> int:
+    """Return the moment (nanoseconds since 1970) that an argument is: so long ago, or a time."""
+    try:
+        return parse_moment(text, now=time.time_ns())
+    except (ValueError, OverflowError) as error:
+        message = f"{text!r} is no time; write 30m, 2h, 7d or 2026-01-31T12:00"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def _level(text: str) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.loading import load_flow
 from flowstone.core.suggestion import suggestion
+from flowstone.drive.coroutines import run_out
 from flowstone.drive.reporting import TOLD
 from flowstone.drive.tracebacks import user_traceback
 from flowstone.flows import Flow
@@ -64,11 +65,10 @@ def _without_import_machinery(error: Exception) -> Exception:
 
 
 def _call(flow: Flow[Any, Any], args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Run the flow to its end; of a generator all values are taken, which is what runs it."""
     answer: Any = flow(*args, **kwargs)
-    if flow.isasync:
-        import asyncio
-
-        asyncio.run(answer)
+    if flow.isasync or flow.isgenerator:
+        run_out(answer)
 
 
 def _arguments(flow: Flow[Any, Any], given: dict[str, str]) -> tuple[list[Any], dict[str, Any]]:

@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from flowstone.cli.command import Arguments, Command, CommandError
 from flowstone.cli.home import home
 from flowstone.cli.moments import local_in_full
@@ -174,13 +176,7 @@ def _with_port(settings: Settings, listener: socket.socket) -> Settings:
 def _at(about: Running, settings: Settings) -> Running:
     api = settings.server.api
     url = _url_of(api.host, api.port, is_secure=api.ssl_certfile is not None)
-    return Running(
-        pid=about.pid,
-        url=url,
-        database=about.database,
-        started=about.started,
-        version=about.version,
-    )
+    return msgspec.structs.replace(about, url=url)
 
 
 def _url_of(host: str, port: int, *, is_secure: bool) -> str:
@@ -248,13 +244,18 @@ def _status(arguments: Arguments) -> int:
     everything = running_servers(home())
     if arguments.output == "json":
         print_json([_object(one, is_ready=one in found) for one in everything])
-    elif not everything:
+    else:
+        _print_servers(everything, found)
+    return 0 if found else 1
+
+
+def _print_servers(everything: list[Running], ready: list[Running]) -> None:
+    if not everything:
         print(f"No server runs over {home()}. To start one: flowstone server start")
-    for one in everything if arguments.output != "json" else ():
-        word = "ready" if one in found else "not ready"
+    for one in everything:
+        word = "ready" if one in ready else "not ready"
         print(f"{one.url or '(starting)'}  {word}, pid {one.pid}, over {one.database}")
         print(f"  since {local_in_full(one.started)}, Flowstone {one.version}")
-    return 0 if found else 1
 
 
 def _ready_servers() -> list[Running]:

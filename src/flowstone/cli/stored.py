@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from flowstone.cli.command import Arguments, CommandError
 from flowstone.cli.home import home, opened_home
-from flowstone.cli.moments import parse_moment
+from flowstone.cli.options import moment
 from flowstone.exceptions import ConfigurationError, StorageError
 from flowstone.face.result_store import default_place
 from flowstone.results.filesystems import storage_at
@@ -45,7 +45,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--older-than",
         metavar="WHEN",
-        type=_moment,
+        type=moment,
         help="only those made before then: 30m, 2h, 7d ago, or a time like 2026-01-31T12:00",
     )
     parser.add_argument("--expired", action="store_true", help="only those whose time is over")
@@ -134,11 +134,3 @@ def _fits(one: Stored, arguments: Arguments, now: int) -> bool:
         and (arguments.older_than is None or made < arguments.older_than)
         and (not arguments.expired or (header is not None and header.is_expired(now)))
     )
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text, now=time.time_ns())
-    except (ValueError, OverflowError) as error:
-        message = f"{text!r} is no time; write 30m, 2h, 7d or 2026-01-31T12:00"
-        raise argparse.ArgumentTypeError(message) from error

@@ -59,6 +59,15 @@ def cut(text: str, columns: int) -> str:
     return text
 
 
+def confirmed(question: str) -> bool:
+    """Ask somebody at the terminal; only y and yes are a yes."""
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
 def printable(text: str, keep: str = "") -> str:
     """Return the text with what would steer a terminal escaped, except the characters to keep."""
     if text.isprintable():

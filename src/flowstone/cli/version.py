@@ -33,6 +33,7 @@ def _show(arguments: Arguments) -> int:
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
+    # Its own `-o`: what the other commands share loads more than this one is to take.
     parser.add_argument("--short", action="store_true", help="only Flowstone's own version")
     parser.add_argument(
         "-o",

@@ -29,6 +29,7 @@ from flowstone.client.place import Place
 from flowstone.client.sorting import FlowRunSort, FlowSort, LogSort, TaskRunSort
 from flowstone.core.states import State, StateType
 from flowstone.drive.limits.definitions import Book, ResettableBook
+from flowstone.drive.limits.tags import PREFIX
 from flowstone.exceptions import (
     LimitExists,
     LimitNotFound,
@@ -40,7 +41,6 @@ from flowstone.store.queries import Store
 from flowstone.store.rows import FlowRunRow, LineRow, TaskRunRow
 from flowstone.variables import packed
 
-_TAG = "tag:"
 _SAID = "Asked for by a client."
 Id = UUID | str
 
@@ -297,19 +297,19 @@ class Client:
 
     def create_concurrency_limit(self, tag: str, concurrency_limit: int) -> UUID:
         """Limit how many runs with a tag may run at once; where it is limited, change that."""
-        return self.upsert_global_concurrency_limit_by_name(f"{_TAG}{tag}", concurrency_limit)
+        return self.upsert_global_concurrency_limit_by_name(f"{PREFIX}{tag}", concurrency_limit)
 
     def read_concurrency_limit_by_tag(self, tag: str) -> objects.ConcurrencyLimit:
         """Return the limit of a tag."""
         with self._limits() as book:
-            return objects.tag_limit_of(book.usage(f"{_TAG}{tag}"))
+            return objects.tag_limit_of(book.usage(f"{PREFIX}{tag}"))
 
     def read_concurrency_limits(
         self, limit: int | None = None, offset: int = 0
     ) -> list[objects.ConcurrencyLimit]:
         """Return the limits of tags, by name; without a limit 200 at most."""
         with self._limits() as book:
-            found = _some(book.all(_TAG), limit, offset)
+            found = _some(book.all(PREFIX), limit, offset)
             return [objects.tag_limit_of(book.usage(one.name)) for one in found]
 
     def reset_concurrency_limit_by_tag(self, tag: str) -> int:
@@ -319,13 +319,13 @@ class Client:
         """
         with self._limits() as book:
             if isinstance(book, ResettableBook):
-                return book.reset(f"{_TAG}{tag}")
-            book.usage(f"{_TAG}{tag}")
+                return book.reset(f"{PREFIX}{tag}")
+            book.usage(f"{PREFIX}{tag}")
             return 0
 
     def delete_concurrency_limit_by_tag(self, tag: str) -> None:
         """Delete the limit of a tag; who waits for it goes on."""
-        self.delete_global_concurrency_limit_by_name(f"{_TAG}{tag}")
+        self.delete_global_concurrency_limit_by_name(f"{PREFIX}{tag}")
 
     def create_global_concurrency_limit(
         self, concurrency_limit: GlobalConcurrencyLimitCreate

@@ -44,8 +44,10 @@ class Wanted:
 
     def find_flow_runs(self, place: Place, store: Store) -> Iterator[FlowRunRow]:
         """Give the flow runs, the newest first."""
-        wanted = RunsWanted(now=time.time_ns(), flows=self._few_flows(place))
         names, runs = self._flow_names(place), None
+        if names is not None and not names:
+            return
+        wanted = RunsWanted(now=time.time_ns(), flows=_few(names))
         if self.task_runs is not None:
             rows = Wanted(task_runs=self.task_runs).find_task_runs(place, store)
             runs = {row.flow_run for row in rows}
@@ -92,10 +94,6 @@ class Wanted:
         found = place.flows().items()
         return {name for name, tags in found if self.flows.takes(name, tags)}
 
-    def _few_flows(self, place: Place) -> tuple[str, ...]:
-        names = self._flow_names(place)
-        return tuple(sorted(names)) if names and len(names) <= _MOST else ()
-
 
 def section(
     rows: Iterable[Row], sort: FlowRunSort | TaskRunSort | None, limit: int | None, offset: int
@@ -107,6 +105,11 @@ def section(
         return list(islice(rows, offset, end))
     best = heapq.nlargest if is_falling else heapq.nsmallest
     return best(end, rows, key)[offset:]
+
+
+def _few(names: set[str] | None) -> tuple[str, ...]:
+    """Return the names, where they are so few that a question may list them."""
+    return tuple(sorted(names)) if names is not None and len(names) <= _MOST else ()
 
 
 def _ids(asked: FlowRunFilter | TaskRunFilter) -> list[UUID] | None:

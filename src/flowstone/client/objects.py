@@ -12,12 +12,13 @@ import msgspec
 from flowstone.client.wire import moment
 from flowstone.core.states import UNKEPT, State, StateDetails, StateType
 from flowstone.drive.limits.definitions import Usage
+from flowstone.drive.limits.tags import PREFIX
 from flowstone.store.artifacts import ArtifactRow
 from flowstone.store.rows import FlowRunRow, LineRow, RunRow, StateEntry, TaskRunRow
 from flowstone.store.variables import VariableRow
 
 _FLOWS = UUID("6d1c1a2e-6b0e-5d39-9a54-2c8f6a3f7e10")
-_TAG = "tag:"
+"""The namespace in which the ids of flows are made of their names."""
 
 
 class SetStateStatus(StrEnum):
@@ -266,7 +267,7 @@ def tag_limit_of(usage: Usage) -> ConcurrencyLimit:
     holders = [UUID(bytes=one.run) for one in usage.holders if one.run is not None]
     return ConcurrencyLimit(
         id=UUID(bytes=limit.id),
-        tag=limit.name.removeprefix(_TAG),
+        tag=limit.name.removeprefix(PREFIX),
         concurrency_limit=limit.limit,
         active_slots=holders,
         created=moment(limit.created),

@@ -15,7 +15,7 @@ from flowstone.settings import Settings
 from flowstone.store import variables
 from flowstone.store.connection import Connection
 from flowstone.store.database import transaction
-from flowstone.store.marking import set_state
+from flowstone.store.marking import Table, set_state
 from flowstone.store.queries import Store, open_store
 from flowstone.store.reading.listing import list_runs
 from flowstone.store.reading.wanted import RunsWanted
@@ -104,10 +104,8 @@ class HomePlace:
     ) -> None:
         """Put a run into a terminal state. Raises `RunStillOpen` where its process may live."""
         with transaction(self.home) as connection:
-            if isinstance(row, FlowRunRow):
-                set_state(connection, "flow_run", row.id, _NUMBERS[kind], name, message)
-            else:
-                set_state(connection, "task_run", row.id, _NUMBERS[kind], name, message)
+            table: Table = "flow_run" if isinstance(row, FlowRunRow) else "task_run"
+            set_state(connection, table, row.id, _NUMBERS[kind], name, message)
 
     def flows(self) -> dict[str, tuple[str, ...]]:
         """Return the flows by name, each with the tags of its newest version."""

@@ -22,7 +22,8 @@ _SOON = 1.0
 """Seconds of waiting that are not worth a line."""
 _RETRY = 1.0
 """Seconds that one of `max_retries` stands for; here nobody asks again, one stands in a queue."""
-_DAY = 86_400.0
+_SHORTEST_LEASE, _DAY = 1.0, 86_400.0
+"""Seconds that a lease lasts at least and at most, whatever is asked for."""
 _A_LOOK = 0.02
 """Seconds in which the limiter looks around at least once."""
 
@@ -54,7 +55,8 @@ class Asking:
         listed = (names,) if names and isinstance(names, str) else tuple(names or ())
         label = _label() if holder is None else str(holder)
         self.request = Request(listed, occupy, is_rate=is_rate, label=label)
-        self.request.lease_seconds = lease_duration and min(max(lease_duration, 1.0), _DAY)
+        if lease_duration is not None:
+            self.request.lease_seconds = min(max(lease_duration, _SHORTEST_LEASE), _DAY)
         self.request.lapsed = self._lose
         self._context = current.get()
         self._fails = fails_without_lease

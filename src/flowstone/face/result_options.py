@@ -34,7 +34,7 @@ def keeping_of(
     if policy is not None and policy.key_storage is not None:
         _checked(policy.key_storage)  # so that results by the ids of runs are read from there
     storage_key, refresh = _storage_key(options), options.get("refresh_cache")
-    is_asked_for = bool(persists) or not storage is serializer is None
+    is_asked_for = bool(persists) or storage is not None or serializer is not None
     if persists is None:
         is_cached = policy is not None and policy != NO_CACHE
         persists = True if is_asked_for or is_cached or storage_key is not None else None

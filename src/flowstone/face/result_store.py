@@ -278,7 +278,7 @@ def _memory() -> Memory:
 def _evictor(settings: Settings) -> Evictor | None:
     """Return what removes old results, where the settings have a bound for them."""
     age, size = settings.results.max_age_seconds, settings.results.max_bytes
-    if age is size is None:
+    if age is None and size is None:
         return None
     marks = os.path.join(writable_home(settings.home), "evictions")
     return _evictor_of(Bounds(max_age_seconds=age, max_bytes=size), marks)

@@ -70,7 +70,7 @@ def svg(graph: Graph) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return at least how many pixels a text takes in DejaVu Sans or Verdana, the widest fonts."""
+    """Return how many pixels a text takes at most: in DejaVu Sans or Verdana, the widest fonts."""
     return size * sum(map(_em, text))
 
 

@@ -76,6 +76,7 @@ def counterpart(name: str) -> Counterpart:
         renamed = RENAMED.get(found, {}).get(part, part)
         owner, value = value, getattr(value, renamed, _MISSING)
         found = f"{found}.{renamed}"
+        # `prefect.flow.serve` is looked up on the decorator `flow`, and means the class `Flow`.
         kind = str(getattr(owner, "__name__", "")).capitalize()
         if part in METHODS.get(kind, {}):
             return Counterpart(found, METHODS[kind][part])

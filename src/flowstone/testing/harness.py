@@ -16,7 +16,7 @@ from flowstone.wiring.process import PROCESS, Surroundings
 
 _MEMORY = "/dev/shm"  # noqa: S108  the home is made with a name of its own, for its owner only
 _ROOM = 256 << 20
-_IN_THE_HOME = ("results.default_storage", "results.local_storage_path")
+_IN_THE_HOME = ("api.url", "results.default_storage", "results.local_storage_path")
 """What would lie elsewhere by a setting, and is a test's own."""
 
 
@@ -25,10 +25,11 @@ def flowstone_test_harness(server_startup_timeout: float | None = None) -> Itera
     """Record the runs of the `with` in a fresh home; gives its path, and deletes it at the end.
 
     The home lies in memory (`/dev/shm`) where there is room, unless `TMPDIR` says otherwise.
-    Results are kept in it; all other settings stay as they are. Harnesses nest, and may be open
-    in several threads at once: each keeps to the thread or async task that opened it and to what
-    that submits; other threads, and child processes, use the newest. No server is started:
-    `server_startup_timeout` has nothing to do.
+    Results are kept in it, and no server is told of the runs, whatever `api.url` says; all other
+    settings stay as they are. Harnesses nest, and may be open in several threads at once: each
+    keeps to the thread or async task that opened it and to what that submits; other threads, and
+    child processes, use the newest. No server is started: `server_startup_timeout` has nothing to
+    do.
     """
     del server_startup_timeout
     home = Path(tempfile.mkdtemp(prefix="flowstone-test-", dir=_in_memory()))
@@ -37,7 +38,7 @@ def flowstone_test_harness(server_startup_timeout: float | None = None) -> Itera
     settings = around.copy_with_update({"home": str(home), "live": False}, None, _IN_THE_HOME)
     # Where profiles lie is a matter of the home too, and they are to hold as before.
     profiles = around.profiles_path or os.path.join(around.home, "profiles.toml")
-    named = {"home": str(home), "profiles_path": profiles}
+    named = {"home": str(home), "profiles_path": profiles, "api.url": None}
     try:
         with _VARIABLES.naming(named), PROCESS.within(Surroundings(settings)):
             yield home
@@ -63,13 +64,13 @@ class _Variables:
     """What tells child processes of the home: variables, as the newest open harness has them."""
 
     def __init__(self) -> None:
-        self._open: list[dict[str, str]] = []
+        self._open: list[dict[str, str | None]] = []
         self._before: dict[str, str | None] = {}
         self._lock = Lock()
 
     @contextmanager
-    def naming(self, values: dict[str, str]) -> Iterator[None]:
-        """Have the variables of these settings say so until the end of the `with`."""
+    def naming(self, values: dict[str, str | None]) -> Iterator[None]:
+        """Have the variables of these settings say so until the end of the `with`; None: unset."""
         with self._lock:
             if not self._open:
                 self._before = {name: os.environ.get(variable(name)) for name in values}

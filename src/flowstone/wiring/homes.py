@@ -34,7 +34,7 @@ def writable_home(home: str) -> str:
 
 def fallback_home() -> str:
     """Return where is recorded what a home that cannot be written does not take."""
-    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  made private and checked
+    temporary = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  made private and checked
     return os.path.join(temporary, f"flowstone-{os.getuid()}")
 
 
@@ -51,4 +51,4 @@ def _make_home(home: str) -> None:
 def _check_private(path: str) -> None:
     found = os.lstat(path)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise PermissionError(13, "Somebody else could write there", path)
+        raise PermissionError(errno.EACCES, "Somebody else could write there", path)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flowstone.core.stand_ins import StandIns
     from flowstone.drive.limits.local import LocalLimits
     from flowstone.drive.limits.remote import RemoteLimits
+    from flowstone.log.shipper import Shipper
     from flowstone.log.writer import LogWriter
     from flowstone.wiring.starting import Engine
 
@@ -76,6 +77,18 @@ class Process(Surroundings):
     def settings(self) -> Settings:
         """The settings of runs that begin here."""
         return self.here.own_settings
+
+    @property
+    def shipper(self) -> Shipper | None:
+        """What sends the log of here to a server; None where nothing does, or nothing ran yet.
+
+        It belongs to whoever made the log, which may be shared with what stands in beside it.
+        """
+        here = self.here
+        while here.beside is not None:
+            here = here.beside
+        engine = here.engine or (self._aside if here is self else None)
+        return None if engine is None else engine.shipper
 
     def start(self) -> Engine:
         """Return what runs tasks and flows, made at the first call and after a fork."""

@@ -11,8 +11,7 @@ def flush(seconds: float | None = None) -> bool:
     At most so many seconds; None waits as long as it takes, also for a server that is away. Without
     `api.url` there is nothing to wait for: what is recorded is in the home.
     """
-    engine = PROCESS.here.engine
-    shipper = None if engine is None else engine.shipper
+    shipper = PROCESS.shipper
     return shipper is None or shipper.flush(seconds)
 
 

@@ -59,8 +59,8 @@ def temporary_settings(
     """Let settings hold in the `with`; gives them all. Blocks nest.
 
     `updates` are set, `set_defaults` only where a setting has its default, and
-    `restore_defaults` get their defaults back. Another home means another log. Raises
-    `SettingsError` for a key that is no setting and for a value that cannot be.
+    `restore_defaults` get their defaults back. Another home, or another server, means another
+    log. Raises `SettingsError` for a key that is no setting and for a value that cannot be.
     """
     settings = PROCESS.settings.copy_with_update(updates, set_defaults, restore_defaults)
     with _holding(settings):
@@ -95,7 +95,12 @@ def use_profile(
 def _holding(settings: Settings) -> Iterator[None]:
     around = PROCESS.here
     now = around.own_settings
-    shares = (settings.home, settings.log) == (now.home, now.log)
+    shares = _destination(settings) == _destination(now)
     surroundings = Surroundings(settings, around.now, around if shares else None)
     with PROCESS.within(surroundings, everywhere=False):
         yield
+
+
+def _destination(settings: Settings) -> tuple[Any, ...]:
+    """Return what tells where runs are recorded: those that have the same share a log."""
+    return settings.home, settings.log, settings.api.url, settings.api.key
