@@ -356,7 +356,8 @@ def _percentage(progress: float) -> float:
         raise TypeError(message)
     nearest = float(min(max(progress, 0.0), 100.0))
     if nearest != progress:
-        _logger.warning("Progress is from 0 to 100; got %s, recorded as %s.", progress, nearest)
+        _logger.warning("Progress is from 0 to 100; got %s.", progress)
+        _logger.warning("It is recorded as %s.", nearest)
     return nearest
 
 

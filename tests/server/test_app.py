@@ -67,6 +67,10 @@ class Away(EmbeddedDatabase):
         ("GET", "/api/audit?limit=0", (400, "invalid_request")),
         ("GET", "/api/audit?limit=many", (400, "invalid_request")),
         ("GET", "/api/audit?cursor=!!", (400, "bad_cursor")),
+        ("GET", "/api/audit?nme=x", (400, "unknown_parameter")),
+        ("GET", "/api/limits?nme=x", (400, "unknown_parameter")),
+        ("GET", "/api/logs?nme=x", (400, "unknown_parameter")),
+        ("GET", "/api/tokens?nme=x", (400, "unknown_parameter")),
         ("POST", "/api/login", (400, "invalid_request")),
     ],
 )

@@ -303,17 +303,25 @@ def test_what_was_changed_just_before_a_server_ends_is_written_down_and_forgotte
         assert tokens.changes(store.connection, 0) == []
 
 
-def test_lines_about_changes_wait_while_the_database_is_away(any_database, monkeypatch):
-    audit = Audit(any_database, {})
+def test_lines_about_changes_and_uses_of_tokens_wait_while_the_database_is_away(
+    any_database, monkeypatch
+):
+    with any_database.transaction() as connection:
+        token, _ = tokens.create_token(connection, "alice", "run")
+    used = {token.id: 5}
+    audit = Audit(any_database, used)
     audit._waiting.append(tokens.change_of(1, "alice", "192.0.2.1", ("POST", "/api/x\0"), 201))
     with monkeypatch.context() as context:
         context.setattr(type(any_database), "transaction", _away)
         with pytest.raises(DatabaseAway):
             audit.write()
+    assert used == {token.id: 5}
     audit.write()
     audit.write()
     with any_database.store() as store:
         assert [one.path for one in tokens.changes(store.connection, 0)] == ["/api/x\\0"]
+        assert [one.used for one in tokens.tokens(store.connection)] == [5]
+    assert used == {}
 
 
 def _away(_self):

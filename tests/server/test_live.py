@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 
@@ -10,7 +11,7 @@ import pytest
 
 from flowstone.core.ids import id_text
 from flowstone.server import live
-from flowstone.server.live import Topics, _Listener
+from flowstone.server.live import Changes, Topics, _Listener
 from flowstone.store.changes import FLOW_RUN, LIMITS, LINES, TASK_RUNS, Change, note_changes
 from tests.server.serving import code_of, listening
 from tests.server.stories import Story
@@ -89,6 +90,27 @@ def test_what_is_no_topic_is_refused(told, topics):
     client, _ = told
     answer = client.get(f"/api/live?topics={topics}")
     assert code_of(answer)[0] == 400
+
+
+def test_a_stream_too_many_is_refused(told, monkeypatch):
+    monkeypatch.setattr(live, "_MOST_LISTENERS", 0)
+    client, _ = told
+    assert code_of(client.get("/api/live")) == (503, "too_many_streams")
+
+
+def test_of_streams_that_begin_at_once_one_begins_to_read(any_database):
+    async def begin_at_once():
+        changes = Changes(any_database)
+        topics = Topics(True, frozenset(), frozenset(), limits=False, artifacts=False)
+        streams = [changes.stream(topics, None) for _ in range(5)]
+        await asyncio.gather(*(anext(one) for one in streams))
+        readers = [one for one in asyncio.all_tasks() if one.get_coro().__name__ == "_read_on"]
+        for one in streams:
+            await one.aclose()
+        await asyncio.gather(*readers)
+        return len(readers)
+
+    assert asyncio.run(begin_at_once()) == 1
 
 
 def listener(**wanted):

@@ -85,7 +85,7 @@ def test_a_database_in_use_is_not_written_over(any_database: Database, exported:
     assert contents(any_database) == before
 
 
-@pytest.mark.parametrize("harm", ["cut", "changed", "other", "short"])
+@pytest.mark.parametrize("harm", ["cut", "changed", "garbled", "other", "short"])
 @pytest.mark.parametrize("any_database", ["embedded"], indirect=True)
 def test_a_file_that_is_not_whole_changes_nothing(exported: Path, new_home: Path, harm: str):
     data = exported.read_bytes()
@@ -94,6 +94,7 @@ def test_a_file_that_is_not_whole_changes_nothing(exported: Path, new_home: Path
     harmed = {
         "cut": data[: len(data) // 2],
         "changed": gzip.compress(plain[:at] + b"weekly!" + plain[at + 7 :]),
+        "garbled": data[:10] + b"\xff" * 100,
         "other": gzip.compress(b"\x00\x00\x00\x02hi"),
         "short": gzip.compress(plain[: -len(plain) // 3]),
     }
@@ -112,3 +113,15 @@ def test_a_file_that_is_there_is_not_written_over(any_database: Database, export
     with pytest.raises(FileExistsError, match="is there already"):
         export(any_database, exported)
     assert START
+
+
+@pytest.mark.parametrize("any_database", ["embedded"], indirect=True)
+def test_an_export_that_fails_leaves_no_part_of_a_file(any_database: Database, tmp_path: Path):
+    def full(_table: str, _rows: int) -> None:
+        raise OSError("no space left")
+
+    rich_story(any_database, tasks=1)
+    there = set(tmp_path.iterdir())
+    with pytest.raises(OSError, match="no space left"):
+        export(any_database, tmp_path / "all.flowstone", full)
+    assert set(tmp_path.iterdir()) == there

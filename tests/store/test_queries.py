@@ -8,6 +8,8 @@ import pytest
 from flowstone.core.facts import TaskDefined
 from flowstone.core.ids import id_text
 from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
+from flowstone.store import deleting
+from flowstone.store.connection import Connection
 from flowstone.store.databases import Database
 from flowstone.store.errors import AmbiguousRun, RunNotFound, RunStillOpen
 from flowstone.store.rows import RunFilter
@@ -249,6 +251,21 @@ def test_a_flow_run_that_was_not_ready_is_deleted_while_its_owner_lives(
     log.hold()
     with fed(database) as store:
         assert store.delete_flow_run(flow.run) == 1
+        assert store.flow_runs() == []
+
+
+def test_a_flow_run_that_somebody_else_deletes_meanwhile_is_gone(
+    database: Database, log: LogBuilder, monkeypatch: pytest.MonkeyPatch
+):
+    flow = log.flow_run()
+    log.segment([*log.definitions(), flow, log.flow_changed(flow.run, 2, COMPLETED)])
+
+    def gone_meanwhile(connection: Connection, _logs: set[int]) -> None:
+        connection.execute("DELETE FROM flow_run WHERE id = ?", (flow.run,))
+
+    with fed(database) as store:
+        monkeypatch.setattr(deleting, "_hold_logs", gone_meanwhile)
+        store.delete_flow_run(flow.run)
         assert store.flow_runs() == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from flowstone.core.states import COMPLETED, FAILED, NOT_READY, PENDING, RUNNING
 from flowstone.log.machine import process_start
+from flowstone.store.changes import TASK_RUNS, changes_since, newest_change
 from flowstone.store.databases import Database
 from flowstone.store.rows import RunFilter
 from tests.store.contents import contents
@@ -177,3 +178,20 @@ def test_a_log_whose_lock_proves_nothing_is_not_judged(database: Database, log: 
         assert [one.state_name for one in store.flow_runs()] == ["Running"]
         assert [one.alive for one in store.status().logs] == [None]
     assert log.path.exists()
+
+
+def test_whoever_looks_at_a_flow_run_hears_that_its_subflow_died(
+    database: Database, log: LogBuilder
+):
+    flow, other = log.flow_run(), LogBuilder(database.home)
+    log.segment([*log.definitions(), flow])
+    log.hold()
+    other.segment([*other.definitions(), other.flow_run(parent_flow_run=flow.run)])
+    other.hold()
+    feed(database)
+    with database.store() as store:
+        before = newest_change(store.connection)
+    other.die()
+    with fed(database) as store:
+        told = {(one.topic, one.run) for one in changes_since(store.connection, before)}
+    assert (TASK_RUNS, flow.run) in told

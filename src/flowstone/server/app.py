@@ -41,7 +41,7 @@ _THREADS = 32
 def create_app(database: Database, settings: Settings) -> Litestar:
     """Return the server over a database, as an ASGI application.
 
-    Handlers get `database`, `settings`, `gate`, `audit` and `services` by their names. What a
+    Handlers get what `_Parts.by_name` returns by their names, as `database` or `gate`. What a
     route says of itself in `opt`: `scope`, who may ask (`none`, `read`, `run`, `admin`; without it
     GET is for `read`, the rest for `run`); `is_audited=False`, that a change by it is no news;
     `is_stream`, that its answer is not to be compressed.

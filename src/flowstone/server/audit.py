@@ -56,6 +56,8 @@ class Audit:
                         tokens.note_use(connection, token, at)
             except BaseException:
                 self._waiting.extendleft(reversed(lines))
+                for token, at in used.items():
+                    self.used.setdefault(token, at)  # unless it was used once more meanwhile
                 raise
 
     def forget_old(self) -> None:

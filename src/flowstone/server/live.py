@@ -109,25 +109,29 @@ class Changes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._listeners: set[_Listener] = set()
+        self._beginning = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._ref = 0
 
-    async def stream(
-        self, topics: Topics, last: int | None
-    ) -> AsyncIterator[ServerSentEventMessage]:
-        """Give what changes from now on, or behind `last`, as far as that is still known.
+    def stream(self, topics: Topics, last: int | None) -> AsyncIterator[ServerSentEventMessage]:
+        """Return what changes from now on, or behind `last`, as far as that is still known.
 
         Raises `ApiError` where too many listen.
         """
-        listener = _Listener(topics)
         if len(self._listeners) >= _MOST_LISTENERS:
             message = f"{_MOST_LISTENERS} streams are open; this server takes no more."
             raise ApiError(503, "too_many_streams", message, "Close some, or ask again later.")
+        return self._told(_Listener(topics), last)
+
+    async def _told(
+        self, listener: _Listener, last: int | None
+    ) -> AsyncIterator[ServerSentEventMessage]:
         self._listeners.add(listener)
         try:
-            if self._reader is None or self._reader.done():
-                self._ref = await asyncio.to_thread(self._newest)
-                self._reader = asyncio.create_task(self._read_on())
+            async with self._beginning:  # of several that come at once, one begins to read
+                if self._reader is None or self._reader.done():
+                    self._ref = await asyncio.to_thread(self._newest)
+                    self._reader = asyncio.create_task(self._read_on())
             yield ServerSentEventMessage(event="hello", id=self._ref, data="{}", retry=1000)
             if last is not None and last != self._ref:
                 await self._catch_up(listener, last)
@@ -149,7 +153,7 @@ class Changes:
             listener.hear(missed)
 
     async def _read_on(self) -> None:
-        looks = 0
+        looks, failure = 0, ""
         while self._listeners:
             await asyncio.sleep(_PERIOD)
             try:
@@ -157,10 +161,14 @@ class Changes:
                 looks += 1
                 if looks % _TIDIED_EVERY == 0:
                     await asyncio.to_thread(self._tidy)
-            except Exception:
-                _LOGGER.exception("What changed could not be read; it is tried again.")
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}"
+                if text != failure:  # a database that is away for an hour is one line, not 3600
+                    _LOGGER.exception("What changed could not be read; it is tried again.")
+                failure = text
                 await asyncio.sleep(_AFTER_FAILURE)
                 continue
+            failure = ""
             if not found:
                 continue
             for listener in list(self._listeners):

@@ -142,15 +142,25 @@ def select_artifacts(
     conditions = ["one.type IS NOT NULL", *(f"one.{column} = ?" for column in given)]
     if newest_only:
         conditions.append(_IS_NEWEST)
+    where = " AND ".join(conditions)
+    return artifacts_where(connection, where, list(given.values()), limit or EVERYTHING)
+
+
+def artifacts_where(
+    connection: Connection, where: str, values: list[Any], limit: int, data: str = "one.data"
+) -> list[ArtifactRow]:
+    """Return artifacts (`one`) that fit a condition, newest first; `data` is the SQL of theirs."""
     rows = connection.execute(
         "SELECT one.id, one.type, one.key, one.description, one.flow_run, one.task_run, "  # noqa: S608
-        "owner.name, run.name, one.created, one.updated, one.data FROM artifact one "
+        f"owner.name, run.name, one.created, one.updated, {data} FROM artifact one "
         "LEFT JOIN flow_run owner ON owner.id = one.flow_run "
         "LEFT JOIN task_run run ON run.id = one.task_run "
-        f"WHERE {' AND '.join(conditions)} ORDER BY one.id DESC LIMIT ?",
-        [*given.values(), limit or EVERYTHING],
+        f"WHERE {where} ORDER BY one.id DESC LIMIT ?",
+        [*values, limit],
     )
-    return [_artifact(row) for row in rows]
+    return [
+        ArtifactRow(**dict(zip(ArtifactRow.__struct_fields__, row, strict=True))) for row in rows
+    ]
 
 
 def delete_artifacts(connection: Connection, artifacts: list[bytes]) -> int:
@@ -175,7 +185,3 @@ def progress_of(connection: Connection, run: bytes) -> list[ProgressRow]:
         (run,),
     )
     return [ProgressRow(*row) for row in rows]
-
-
-def _artifact(row: tuple[Any, ...]) -> ArtifactRow:
-    return ArtifactRow(**dict(zip(ArtifactRow.__struct_fields__, row, strict=True)))

@@ -11,6 +11,7 @@ import hashlib
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -89,11 +90,15 @@ def export(database: Database, path: Path, said: Said = lambda _table, _rows: No
     database.collect()
     new = path.with_name(path.name + ".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # tokens are in it
-    with os.fdopen(descriptor, "wb") as plain, _snapshot(database) as connection:
-        with gzip.GzipFile(fileobj=plain, mode="wb", compresslevel=1, mtime=0) as file:
-            total = _write_all(connection, file, said)
-        plain.flush()
-        os.fsync(plain.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as plain, _snapshot(database) as connection:
+            with gzip.GzipFile(fileobj=plain, mode="wb", compresslevel=1, mtime=0) as file:
+                total = _write_all(connection, file, said)
+            plain.flush()
+            os.fsync(plain.fileno())
+    except BaseException:  # the disk may be full, of just this file
+        new.unlink()
+        raise
     new.rename(path)
     return total
 
@@ -188,7 +193,7 @@ def _records(file: gzip.GzipFile, path: Path) -> Iterator[_Record]:
             if size > _MOST_BYTES:
                 raise NotAnExport(f"{path} was not written by 'flowstone database export'.")
             yield _decode(file.read(size))
-    except (EOFError, gzip.BadGzipFile, msgspec.MsgspecError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, msgspec.MsgspecError) as error:
         raise NotAnExport(
             f"{path} is damaged, or was not written by 'flowstone database export' ({error}). "
             "Nothing was changed."

@@ -158,14 +158,17 @@ def _hold_logs(connection: Connection, logs: set[int]) -> None:
 def _delete_one(connection: Connection, run: bytes) -> None:
     query = "SELECT log FROM flow_run WHERE id = ?"
     _hold_logs(connection, {log for (log,) in connection.execute(query, (run,))})
-    log, tags, *counted = connection.execute(
-        "SELECT log, tags, flow, created, started, "
+    found = connection.execute(
+        "SELECT log, tags, parent_flow_run, flow, created, started, "
         "CASE WHEN is_open = 0 THEN coalesce(mark_at, at) END, shown FROM flow_run WHERE id = ?",
         (run,),
     ).fetchone()
+    if found is None:  # another transaction has deleted it while this one waited for its log
+        return
+    log, tags, caller, *counted = found
     _bury(connection, log, run)
     counts = Counts()
-    counts.add_flow(run, *counted, runs=-1)
+    counts.add_flow((run, caller), *counted, runs=-1)
     counts.write(connection)
     connection.execute("DELETE FROM log_line WHERE flow_run = ?", (run,))
     made = connection.execute("SELECT id FROM artifact WHERE flow_run = ?", (run,)).fetchall()

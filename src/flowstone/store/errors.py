@@ -18,6 +18,8 @@ FlowstoneError
     ├── DatabaseAway (ConnectionError)  the database cannot be reached, or let nobody in
     ├── TookTooLong (TimeoutError)      the database was stopped at answering
     └── ValueRefused (ValueError)       the database cannot keep a value
+
+Two more stand where they are raised: `TokenExists` and `TokenNotFound` in `tokens`.
 """
 
 # ruff: noqa: N818 - they are named for what was found

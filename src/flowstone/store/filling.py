@@ -1,4 +1,4 @@
-"""Fills what a migration made of the rows that are there, where SQL alone cannot."""
+"""Fills what a migration made, from the rows that are there, where SQL alone cannot."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def vacuum(database: Database) -> None:
         try:
             store.connection.execute("VACUUM ANALYZE")
         finally:
-            store.connection.execute("SET statement_timeout = '30s'")
+            store.connection.execute("RESET statement_timeout")
 
 
 def _of_file(database: Database, connection: Connection) -> tuple[str, int, int]:

@@ -17,8 +17,8 @@ from flowstone.log.tail import Tail
 from flowstone.store.database import logs_path
 from flowstone.store.segments import LogSeen, survey
 
-_USUAL = 1 << 20
-_MOST = 64 << 20
+_USUAL = 1 << 20  # bytes a request
+_MOST = 64 << 20  # for a record that does not fit into as many
 
 
 class Sent(msgspec.Struct, frozen=True):

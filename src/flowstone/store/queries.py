@@ -15,9 +15,9 @@ from flowstone.store.connection import EVERYTHING, Connection
 from flowstone.store.database import connect_reader, empty_reader, transaction
 from flowstone.store.deleting import Transact, delete_flow_run
 from flowstone.store.finding import find
-from flowstone.store.following import newer
+from flowstone.store.following import Seen, newer
 from flowstone.store.lives import ASKED, entries_before
-from flowstone.store.reading.lines import LinesWanted
+from flowstone.store.reading.lines import Line, LinesWanted
 from flowstone.store.results import Hits, ResultRow
 from flowstone.store.rows import (
     FlowRunRow,
@@ -191,14 +191,14 @@ class Store:
 
         `level` is the lowest to show; `limit` 0 is all; with `tail` the last ones are kept.
         """
-        conditions, values = ["line.level >= ?"], [level]
-        values_of: list[Any] = list(values)
+        conditions = ["line.level >= ?"]
+        values: list[Any] = [level]
         if flow_run is not None:
             conditions.append("line.flow_run = ?")
-            values_of.append(flow_run)
+            values.append(flow_run)
         if task_run is not None:
             conditions.append("line.task_run = ?")
-            values_of.append(task_run)
+            values.append(task_run)
         order = "DESC" if tail else "ASC"
         rows = self._connection.execute(
             "SELECT line.at, line.level, line.logger, line.message, line.flow_run, "  # noqa: S608
@@ -207,22 +207,23 @@ class Store:
             "LEFT JOIN task_run run ON run.id = line.task_run "
             f"WHERE {' AND '.join(conditions)} "
             f"ORDER BY line.at {order}, line.log {order}, line.position {order} LIMIT ?",
-            [*values_of, limit or EVERYTHING],
+            [*values, limit or EVERYTHING],
         )
         found = [_line(row) for row in rows]
         return found[::-1] if tail else found
 
     def follow(
         self,
-        since: Any = None,
+        since: Seen | None = None,
         *,
         flow_run: bytes | None = None,
         task_run: bytes | None = None,
         level: int = 0,
-    ) -> tuple[list[LineRow], Any]:
+    ) -> tuple[list[LineRow], Seen]:
         """Return log lines that came since the last look, and what to give at the next one."""
         wanted = LinesWanted(flow_run=flow_run, task_run=task_run, level=level)
-        return newer(self._connection, since, wanted)
+        lines, seen = newer(self._connection, since or Seen(), wanted)
+        return [_followed(line) for line in lines], seen
 
     def cancel(self, row: FlowRunRow | TaskRunRow, message: str) -> bool:
         """Ask the process of a run to cancel it; return whether it is Cancelled already.
@@ -318,4 +319,17 @@ def _line(row: tuple[Any, ...]) -> LineRow:
         task_run=task_run,
         flow_run_name=flow_run_name,
         task_run_name=task_run_name,
+    )
+
+
+def _followed(line: Line) -> LineRow:
+    return LineRow(
+        at=line.place.at,
+        level=line.level,
+        logger=line.logger,
+        message=line.message,
+        flow_run=line.flow_run,
+        task_run=line.task_run,
+        flow_run_name=line.flow_run_name,
+        task_run_name=line.task_run_name,
     )

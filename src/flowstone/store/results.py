@@ -75,7 +75,7 @@ def result_of(connection: Connection, run: bytes) -> ResultRow | None:
 
 
 def results_before(connection: Connection, task: str, run: bytes, limit: int) -> list[ResultRow]:
-    """Return the results that runs of a task have which began before a run, the newest first."""
+    """Return the kept results of runs of a task that began before a run, the newest first."""
     return [_row(found) for found in connection.execute(_KEPT_BEFORE, (task, run, limit))]
 
 

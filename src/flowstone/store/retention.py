@@ -36,7 +36,7 @@ _DAY = 86_400 * 1_000_000_000
 _HOLD_SECONDS = 0.015  # and the commit: together at most 50 ms
 _LET_OTHERS = 0.006  # a process that waits for the lock looks every 5 ms
 _A_BIT = 100  # rows of a kind, between two looks at the clock
-_A_MOMENT = 0.2
+_A_MOMENT = 0.2  # seconds that a process which ends gives to it
 _TRIES = 20
 # The runs first: of one that is gone nothing is shown.
 _TABLES_OF_RUNS = ("task_run", "task_run_tag", "edge", "result", "usage")
@@ -111,7 +111,7 @@ def prune_when_due(
             artifacts=before.artifacts,
         )
     done = prune(database, before, seconds=seconds)
-    if not done.is_done:
+    if not done.is_done:  # the rest is due at once again
         with database.transaction() as connection:
             connection.execute("UPDATE pruned SET at = ?", (now - _DAY,))
     return done
@@ -207,13 +207,16 @@ class _Pruning:
         for week in weeks:
             tables_before = self.tables
             for table in tables:
-                if self._is_late() or not self._is_gone(table, week, before):
+                if self._is_late() or not self._drop_week(table, week, before):
                     break
             self.done.weeks += self.tables > tables_before
             self.said(self.done)
 
-    def _is_gone(self, table: str, week: int, before: int) -> bool:
-        """Drop a week of a table, if nothing in it is to be kept and nobody holds it for long."""
+    def _drop_week(self, table: str, week: int, before: int) -> bool:
+        """Drop a week of a table, and return whether it is gone.
+
+        It stays where something in it is to be kept, or somebody holds it for long.
+        """
         for _ in range(_TRIES):
             with contextlib.suppress(WriterBusy), self.database.transaction() as connection:
                 if not partitions.hold(connection, table, week):

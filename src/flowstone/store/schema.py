@@ -54,8 +54,7 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
 def migrations(version: int) -> Iterator[tuple[int, str]]:
     """Give the numbers and the statements of the migrations after `version`."""
     for name in sorted(os.listdir(_FOLDER)):
-        number = int(name[:4])
-        if name.endswith(".sql") and number > version:
+        if name.endswith(".sql") and (number := int(name[:4])) > version:
             with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
                 yield number, file.read()
 

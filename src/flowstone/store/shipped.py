@@ -131,10 +131,10 @@ def revive(connection: Connection, log: int) -> None:
     for _, flow_run, task, created, started, ended, state in tasks.fetchall():
         counts.add(flow_run, task, created, started, ended, CRASHED, runs=-1)
         counts.add(flow_run, task, created, started, None, state)
-    flows = connection.execute(_DEAD.format(of="flow", table="flow_run"), (log,))
-    for run, flow, created, started, ended, state in flows.fetchall():
-        counts.add_flow(run, flow, created, started, ended, CRASHED, runs=-1)
-        counts.add_flow(run, flow, created, started, None, state)
+    flows = connection.execute(_DEAD.format(of="parent_flow_run, flow", table="flow_run"), (log,))
+    for run, caller, flow, created, started, ended, state in flows.fetchall():
+        counts.add_flow((run, caller), flow, created, started, ended, CRASHED, runs=-1)
+        counts.add_flow((run, caller), flow, created, started, None, state)
     for table in ("task_run", "flow_run"):
         connection.execute(_REVIVE.format(table=table), (log,))
     counts.write(connection)

@@ -49,9 +49,10 @@ class Room(msgspec.Struct, kw_only=True):
 
 
 class Wanting(msgspec.Struct, kw_only=True):
-    """A request that waits, or waited. `idle` has its places in queues, and since when it keeps a
-    slot of them free; `enforced` are those that are in force, `error` is why it can never be let
-    in.
+    """A request that waits, or waited.
+
+    `idle` has its places in queues, and since when it keeps a slot of them free; `enforced` are
+    those that are in force, `error` is why it can never be let in.
     """
 
     id: bytes

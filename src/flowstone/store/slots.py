@@ -272,9 +272,9 @@ def _queue(
     found: dict[bytes, Wanting] = {}
     looked: set[str] = set()
     is_whole = True
-    while left := sorted(names - looked):
+    while more := sorted(names - looked):
         new = []
-        for name in left:
+        for name in more:
             heads = connection.execute(
                 "SELECT r.id, r.process, r.ticket, r.occupy, r.is_rate, r.length, r.patience "
                 "FROM slot_claim c JOIN slot_request r ON r.id = c.request "
@@ -286,7 +286,7 @@ def _queue(
             is_whole = is_whole and len(heads) < _HEADS
             new += [one for one in map(_wanting, heads) if one.id not in found]
         found.update((one.id, one) for one in new)
-        looked.update(left)
+        looked.update(more)
         for key, name, idle in _claims(connection, sorted({one.id for one in new})):
             found[key].idle[name] = idle
             names = names | {name}

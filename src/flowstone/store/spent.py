@@ -71,6 +71,7 @@ ROLL_UPS = {
 }
 """By table, the column that is a time, in units of its name, and its key."""
 UNITS = {"minute": 60_000_000_000, "hour": 3_600_000_000_000, "day": 86_400_000_000_000}
+"""Nanoseconds."""
 
 
 def id_at(time: int) -> bytes:

@@ -108,7 +108,8 @@ OPEN_TASK_RUNS_OF_LOG = (
 )
 OPEN_TASK_RUNS_OF_FLOW_RUN = OPEN_TASK_RUNS_OF_LOG + " AND flow_run = ?"
 OPEN_FLOW_RUNS_OF_LOG = (
-    "SELECT id, at, flow, created, started, shown FROM flow_run WHERE log = ? AND is_open = 1"
+    "SELECT id, at, flow, created, started, shown, parent_flow_run FROM flow_run "
+    "WHERE log = ? AND is_open = 1"
 )
 OPEN_FLOW_RUNS_OF_FLOW_RUN = OPEN_FLOW_RUNS_OF_LOG + " AND parent_flow_run = ?"
 

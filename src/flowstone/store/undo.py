@@ -50,14 +50,14 @@ def write(connection: Connection, records: Iterable[TransactionNoted | Transacti
     """Write what records say of transactions, in their order."""
     for record in records:
         if isinstance(record, TransactionEnded):
-            row = record.is_committed, record.at, record.transaction
-            connection.execute(_END, row)
+            end = record.is_committed, record.at, record.transaction
+            connection.execute(_END, end)
         else:
             identity, at, parent, flow_run, task_run, title, *rest = msgspec.structs.astuple(record)
             hooks, values, lost = rest
             parts = [_text(hooks), _text(dict(values)), _text(lost)]
-            row_of = (identity, at, parent, flow_run, task_run, title, *parts)
-            connection.execute(_NOTE, row_of)
+            note = (identity, at, parent, flow_run, task_run, title, *parts)
+            connection.execute(_NOTE, note)
 
 
 def undo_of(connection: Connection, flow_run: bytes) -> list[UndoRow]:

@@ -72,10 +72,10 @@ def _mark(
         statement = ASK_TASK_RUN if is_asked else CRASH_TASK_RUN
         connection.executemany(statement, [(*mark, run) for run, *_ in tasks])
     if flows:
-        for run, at, flow, created, started, shown in flows:
+        for run, at, flow, created, started, shown, caller in flows:
             ended = None if is_asked else max(at, mark[1])
-            counts.add_flow(run, flow, created, started, None, shown, runs=-1)
-            counts.add_flow(run, flow, created, started, ended, state)
+            counts.add_flow((run, caller), flow, created, started, None, shown, runs=-1)
+            counts.add_flow((run, caller), flow, created, started, ended, state)
         statement = ASK_FLOW_RUN if is_asked else CRASH_FLOW_RUN
         connection.executemany(statement, [(*mark, run) for run, *_ in flows])
     counts.write(connection)

@@ -20,6 +20,7 @@ from flowstone.server.idempotency import IdempotencyKey, once
 from flowstone.server.routes.parameters import refuse_unknown
 from flowstone.server.routes.showing import run_of
 from flowstone.server.wire.changing import (
+    ASKED,
     CancelRuns,
     DeleteRuns,
     MarkRuns,
@@ -37,7 +38,6 @@ from flowstone.store.reading.listing import list_runs
 from flowstone.store.selecting import FLOW_RUNS
 
 _SECONDS = 2.0
-_ASKED = "Cancelled by a request to the server."
 _Act = Callable[[bytes], Outcome]
 
 
@@ -52,7 +52,7 @@ def cancel_flow_runs(
     def act(run: bytes) -> Outcome:
         with database.store() as store:
             row = run_of(store.connection, FLOW_RUNS, run)
-            return "cancelled" if store.cancel(row, _ASKED) else "asked"
+            return "cancelled" if store.cancel(row, ASKED) else "asked"
 
     return once(database, idempotency_key, data, Outcomes, lambda: _each(database, data, act))
 

@@ -31,7 +31,7 @@ from flowstone.store.reading import rollups
 from flowstone.store.reading.listing import list_runs
 from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.rows import FlowRunRow
-from flowstone.store.selecting import FLOW_RUNS
+from flowstone.store.selecting import FLOW_RUNS, UNKNOWN
 
 _WIDTHS = (1, 2, 3, 6, 12, 24, 24 * 7)
 _MOST_BUCKETS = 96
@@ -103,7 +103,7 @@ def _tasks(connection: Connection, since: int, until: int) -> list[TaskSummed]:
     refs: dict[str, list[int]] = {}
     sizes: Counter[str] = Counter()
     for ref, runs in rollups.runs_of_each(connection, "task", since, until).items():
-        name = names.get(ref, "(unknown)")
+        name = names.get(ref, UNKNOWN)
         sizes[name] += runs
         refs.setdefault(name, []).append(ref)
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:_TASKS]

@@ -18,7 +18,7 @@ from flowstone.server.routes.parameters import (
     refuse_unknown,
 )
 from flowstone.server.routes.showing import flow_run_page, flow_run_shown, run_of
-from flowstone.server.wire.changing import Cancelled, Deleted, StateWanted
+from flowstone.server.wire.changing import ASKED, Cancelled, Deleted, StateWanted
 from flowstone.server.wire.runs import FlowRunPage, FlowRunShown, StatePassed, state_passed
 from flowstone.store.databases import Database
 from flowstone.store.marking import set_state
@@ -27,7 +27,6 @@ from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.selecting import FLOW_RUNS
 
 _WithParameters = Annotated[bool, QueryParameter(description="With each run its parameters.")]
-_ASKED = "Cancelled by a request to the server."
 
 
 @get("/flow-runs", sync_to_thread=True, dependencies=FLOW_RUNS_WANTED)
@@ -82,7 +81,7 @@ def cancel_flow_run(database: NamedDependency[Database], run_id: FromPath[UUID])
     """
     with database.store() as store:
         row = run_of(store.connection, FLOW_RUNS, run_id.bytes)
-        return Cancelled(is_cancelled=store.cancel(row, _ASKED))
+        return Cancelled(is_cancelled=store.cancel(row, ASKED))
 
 
 @post("/flow-runs/{run_id:uuid}/state", sync_to_thread=True, status_code=200)

@@ -15,7 +15,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, JSONBody, QueryParameter
 
-from flowstone.drive.limits.definitions import Book
+from flowstone.drive.limits.definitions import Book, Usage
 from flowstone.drive.limits.files import Limit
 from flowstone.drive.limits.messages import (
     Acquire,
@@ -30,6 +30,7 @@ from flowstone.server.cursors import cursor_of, place_of
 from flowstone.server.desks.desk import Desk
 from flowstone.server.desks.open import desk_of
 from flowstone.server.errors import ApiError
+from flowstone.server.routes.parameters import refuse_unknown
 from flowstone.server.services import Services
 from flowstone.server.wire.limits import (
     LimitChange,
@@ -56,7 +57,7 @@ def limit_desk(
     return desk_of(state, database, services)
 
 
-@get("/limits", sync_to_thread=True, tags=["limits"])
+@get("/limits", sync_to_thread=True, tags=["limits"], guards=[refuse_unknown])
 def list_limits(
     limit_desk: NamedDependency[Desk],
     name: Annotated[str | None, QueryParameter(description="Only the limit of this name.")] = None,
@@ -246,7 +247,7 @@ def _details(book: Book, name: str) -> LimitDetails:
     return limit_details(book.usage(name))
 
 
-def _found(book: Book, limit: Limit) -> Any:
+def _found(book: Book, limit: Limit) -> Usage | None:
     try:
         return book.usage(limit.name)
     except LimitNotFound:  # deleted between two looks

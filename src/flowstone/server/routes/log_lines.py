@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator
 from typing import Annotated
 
-import msgspec
 from litestar import Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import QueryParameter
@@ -20,26 +19,11 @@ from flowstone.server.wire.lines import LinePage, line_page
 from flowstone.server.wire.narrowing import id_given
 from flowstone.server.wire.times import time_text
 from flowstone.store.databases import Database
-from flowstone.store.reading.lines import (
-    Line,
-    LinesPage,
-    LinesWanted,
-    Place,
-    list_lines,
-    newer_lines,
-)
+from flowstone.store.following import Seen, newer
+from flowstone.store.reading.lines import Line, LinesPage, LinesWanted, Place, list_lines
 
-_OVERLAP = 5_000_000_000
-"""How long a line may take from one process longer than from another (nanoseconds)."""
 _AT_ONCE = 5000
 _Newest = Annotated[bool, QueryParameter(description="The newest lines first.")]
-
-
-class Followed(msgspec.Struct, frozen=True, array_like=True):
-    """What a follower has seen: the newest time, and of each log the last place."""
-
-    at: int
-    seen: dict[int, int]
 
 
 def lines_wanted(
@@ -94,7 +78,7 @@ def list_log_lines(
         page = list_lines(
             store.connection, wanted, limit=limit, after=after, newest_first=newest_first
         )
-    return line_page(page, cursor_of(_seen(Followed(0, {}), page.lines)))
+    return line_page(page, cursor_of(Seen().with_lines(page.lines)))
 
 
 @get("/log-lines/follow", sync_to_thread=True)
@@ -111,10 +95,10 @@ def follow_log_lines(
 
     Lines of several processes may arrive later than newer ones of others; none is passed over.
     """
-    known = Followed(0, {}) if since is None else place_of(since, Followed)
+    known = Seen() if since is None else place_of(since, Seen)
     with database.store() as store:
-        lines = newer_lines(store.connection, wanted, known.seen, known.at - _OVERLAP, limit)
-    return line_page(LinesPage(lines, None), cursor_of(_seen(known, lines)))
+        lines, seen = newer(store.connection, known, wanted, limit)
+    return line_page(LinesPage(lines, None), cursor_of(seen))
 
 
 @get(
@@ -150,15 +134,6 @@ def _text(line: Line) -> str:
     at, level = time_text(line.place.at), logging.getLevelName(line.level)
     run = line.task_run_name or line.flow_run_name or ""
     return f"{at} | {level:<8} | {run} | {line.message}\n"
-
-
-def _seen(known: Followed, lines: list[Line]) -> Followed:
-    seen, at = dict(known.seen), known.at
-    for line in lines:
-        place = line.place
-        at = max(at, place.at)
-        seen[place.log] = max(seen.get(place.log, -1), place.position)
-    return Followed(at, seen)
 
 
 _WANTED = {"wanted": Provide(lines_wanted, sync_to_thread=False)}

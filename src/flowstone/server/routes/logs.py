@@ -15,7 +15,7 @@ from litestar.params import FromPath, QueryParameter, RawBody
 from flowstone.core.ids import id_text
 from flowstone.server.cursors import cursor_of, id_place_of
 from flowstone.server.errors import ApiError
-from flowstone.server.routes.parameters import Cursor, Limit
+from flowstone.server.routes.parameters import Cursor, Limit, refuse_unknown
 from flowstone.server.wire.logs import Command, Log, Logs, Received
 from flowstone.server.wire.times import time_text
 from flowstone.store.databases import Database
@@ -93,7 +93,7 @@ def receive_log(
         raise ApiError(400, "not_a_log", str(error), hint) from error
 
 
-@get("/logs", sync_to_thread=True, tags=["logs"])
+@get("/logs", sync_to_thread=True, tags=["logs"], guards=[refuse_unknown])
 def get_logs(database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None) -> Logs:
     """List the logs that are here in whole or in part, the newest first."""
     with database.store() as store:

@@ -17,7 +17,7 @@ from flowstone.server.routes.parameters import (
     refuse_unknown,
 )
 from flowstone.server.routes.showing import run_of, task_run_page, task_run_shown
-from flowstone.server.wire.changing import Cancelled, StateWanted
+from flowstone.server.wire.changing import ASKED, Cancelled, StateWanted
 from flowstone.server.wire.runs import (
     StatePassed,
     TaskRunPage,
@@ -29,8 +29,6 @@ from flowstone.store.marking import set_state
 from flowstone.store.reading.listing import list_runs
 from flowstone.store.reading.wanted import RunsWanted
 from flowstone.store.selecting import TASK_RUNS
-
-_ASKED = "Cancelled by a request to the server."
 
 
 @get("/task-runs", sync_to_thread=True, dependencies=TASK_RUNS_WANTED)
@@ -84,7 +82,7 @@ def cancel_task_run(database: NamedDependency[Database], run_id: FromPath[UUID])
     """
     with database.store() as store:
         row = run_of(store.connection, TASK_RUNS, run_id.bytes)
-        return Cancelled(is_cancelled=store.cancel(row, _ASKED))
+        return Cancelled(is_cancelled=store.cancel(row, ASKED))
 
 
 @post("/task-runs/{run_id:uuid}/state", sync_to_thread=True, status_code=200)

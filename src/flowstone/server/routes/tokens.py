@@ -15,7 +15,7 @@ from flowstone.server.audit import Audit
 from flowstone.server.auth import Gate
 from flowstone.server.cursors import cursor_of, id_place_of
 from flowstone.server.errors import ApiError
-from flowstone.server.routes.parameters import Cursor, Limit
+from flowstone.server.routes.parameters import Cursor, Limit, refuse_unknown
 from flowstone.server.wire.times import time_of, time_text
 from flowstone.server.wire.tokens import (
     Change,
@@ -32,7 +32,7 @@ from flowstone.store.tokens import AuditRow, TokenExists, TokenNotFound, TokenRo
 _ADMIN = {"scope": "admin"}
 
 
-@get("/tokens", opt=_ADMIN, sync_to_thread=True, tags=["auth"])
+@get("/tokens", opt=_ADMIN, sync_to_thread=True, tags=["auth"], guards=[refuse_unknown])
 def list_tokens(database: NamedDependency[Database]) -> TokenList:
     """List all tokens, the oldest first; what their holders show is not known here."""
     with database.store() as store:
@@ -70,7 +70,7 @@ def revoke_token(
     gate.forget()
 
 
-@get("/audit", opt=_ADMIN, sync_to_thread=True, tags=["auth"])
+@get("/audit", opt=_ADMIN, sync_to_thread=True, tags=["auth"], guards=[refuse_unknown])
 def list_changes(
     database: NamedDependency[Database],
     audit: NamedDependency[Audit],

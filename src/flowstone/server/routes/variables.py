@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Router, delete, get, put
@@ -18,8 +18,7 @@ from flowstone.server.wire.variables import (
     VariablePage,
     variable_item,
 )
-from flowstone.store.database import make_durable
-from flowstone.store.databases import Database, EmbeddedDatabase
+from flowstone.store.databases import Database
 from flowstone.store.variables import drop_variable, find_variables, put_variable
 from flowstone.variables import MOST_NAME, MOST_VALUE
 
@@ -50,7 +49,7 @@ def list_variables(
         rows = find_variables(store.connection)
     fitting = [
         row
-        for row in sorted(rows, key=_name)
+        for row in rows
         if row.name > after and search in row.name and (tag is None or tag in row.tags)
     ]
     shown = fitting[:limit]
@@ -86,7 +85,7 @@ def set_variable(
     tags = None if data.tags is None else list(data.tags)
     with database.transaction() as connection:
         row = put_variable(connection, name, value, tags=tags, overwrite=overwrite)
-    _keep(database)
+    database.make_durable()
     if row is None:
         message = f"There is a variable {name!r} already."
         raise ApiError(409, "variable_exists", message, "Send overwrite=true to replace it.")
@@ -98,19 +97,9 @@ def delete_variable(database: NamedDependency[Database], name: _VariableName) ->
     """Delete a variable."""
     with database.transaction() as connection:
         deleted = drop_variable(connection, name)
-    _keep(database)
+    database.make_durable()
     if not deleted:
         raise _missing(name)
-
-
-def _keep(database: Database) -> None:
-    """See to it that a loss of power does not take it back."""
-    if isinstance(database, EmbeddedDatabase):
-        make_durable(database.home)
-
-
-def _name(row: Any) -> str:
-    return str(row.name)
 
 
 def _missing(name: str) -> ApiError:

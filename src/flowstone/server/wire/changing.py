@@ -11,6 +11,8 @@ from flowstone.core.states import TYPES
 from flowstone.server.wire.kinds import Id, Name, Text
 from flowstone.server.wire.narrowing import FlowRunFilter
 
+ASKED = "Cancelled by a request to the server."
+"""The message of a run that is cancelled here."""
 _NUMBERS = {kind.value: number for number, kind in enumerate(TYPES)}
 TerminalType = Literal["COMPLETED", "FAILED", "CANCELLED", "CRASHED"]
 Ids = Annotated[tuple[Text, ...], Meta(max_length=10_000)]

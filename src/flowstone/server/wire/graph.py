@@ -8,8 +8,9 @@ from flowstone.core.ids import id_text
 from flowstone.server.wire.kinds import Id, Time, id_or_none, time_or_none
 from flowstone.server.wire.runs import StateRuns, StateShown, state_runs
 from flowstone.server.wire.times import time_text
-from flowstone.store.reading.graph import Group, Node, Picture
+from flowstone.store.reading.graph import End, Group, Node, Picture
 from flowstone.store.reading.timeline import Bars
+from flowstone.store.selecting import UNKNOWN
 
 _tags = msgspec.json.Decoder(list[str]).decode
 
@@ -174,7 +175,7 @@ def timeline_of(bars: Bars, origin: int, cursor: str | None) -> Timeline:
             TimelineTries(one.place, one.attempts, [(at - origin) // 1000 for at in one.turns])
             for one in bars.tries
         ],
-        names=[bars.kinds.get(ref or 0, "(unknown)") for ref in refs],
+        names=[bars.kinds.get(ref or 0, UNKNOWN) for ref in refs],
         states=[TimelineState(*bars.states[ref]) for ref in states],
         tag_sets=[_tags(text) if text else [] for text in tags],
         next=cursor,
@@ -198,5 +199,5 @@ def _group(group: Group) -> GraphGroup:
     )
 
 
-def _end(end: bytes | tuple[str, int | None]) -> str:
+def _end(end: End) -> str:
     return id_text(end) if isinstance(end, bytes) else group_id(*end)

@@ -6,17 +6,11 @@ from typing import Any
 
 import msgspec
 
-from flowstone.store.artifacts import ArtifactRow
+from flowstone.store.artifacts import ArtifactRow, artifacts_where
 from flowstone.store.connection import Connection
 
-_COLUMNS = """
-    one.id, one.type, one.key, one.description, one.flow_run, one.task_run, owner.name, run.name,
-    one.created, one.updated, {data}"""
-_FROM = """
-    FROM artifact one LEFT JOIN flow_run owner ON owner.id = one.flow_run
-    LEFT JOIN task_run run ON run.id = one.task_run"""
-_SHORT = 500
-"""Characters of the data that lists show."""
+_BEGINNING = "substr(one.data, 1, 500)"
+"""What lists show of the data."""
 
 
 class ArtifactsWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +35,7 @@ def list_artifacts(
     if after is not None:
         texts.append("one.id < ?")
         values.append(after)
-    return _select(connection, " AND ".join(texts), values, limit)
+    return artifacts_where(connection, " AND ".join(texts), values, limit, _BEGINNING)
 
 
 def newest_artifacts(
@@ -69,29 +63,13 @@ def newest_artifacts(
         after = row[0]
         if search not in after:
             continue
-        newest = _select(connection, "one.key = ? AND one.type IS NOT NULL", [after], 1)
+        where = "one.key = ? AND one.type IS NOT NULL"
+        newest = artifacts_where(connection, where, [after], 1, _BEGINNING)
         found += [one for one in newest if kind in (None, one.type)]
 
 
 def artifact_of(connection: Connection, artifact: bytes) -> ArtifactRow | None:
     """Return one version of an artifact with all of its data, None where it is not there."""
     condition = "one.id = ? AND one.type IS NOT NULL"
-    found = _select(connection, condition, [artifact], 1, data="one.data")
+    found = artifacts_where(connection, condition, [artifact], 1)
     return found[0] if found else None
-
-
-def _select(
-    connection: Connection,
-    where: str,
-    values: list[Any],
-    limit: int,
-    data: str = f"substr(one.data, 1, {_SHORT})",
-) -> list[ArtifactRow]:
-    rows = connection.execute(
-        f"SELECT {_COLUMNS.format(data=data)} {_FROM} WHERE {where} "
-        f"ORDER BY one.id DESC LIMIT {limit}",
-        values,
-    )
-    return [
-        ArtifactRow(**dict(zip(ArtifactRow.__struct_fields__, row, strict=True))) for row in rows
-    ]

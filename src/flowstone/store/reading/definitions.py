@@ -64,9 +64,10 @@ def definitions(
     search: str = "",
     name: str | None = None,
 ) -> list[Definition]:
-    """Return flows or tasks by name: those behind `after`, or the one of a name, which by day.
+    """Return flows or tasks in the order of their names, those behind `after`; or the one `name`.
 
-    `search` is part of a name, in any case; counts are of runs created in the given time.
+    `search` is part of a name, in any case. Counts are of runs created from `since` to `until`
+    (nanoseconds since 1970), of one that is named day by day.
     """
     names = [name] if name is not None else _names(connection, kind, after, search, limit)
     if not names:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from flowstone.store.connection import Connection
+from flowstone.store.reading.wanted import containing
 
 WALKED = 20_000
 """The lines that one page looks at, at most."""
@@ -151,7 +152,7 @@ def _rest(wanted: LinesWanted) -> tuple[list[str], list[Any]]:
     for excluded, phrase in words_of(wanted.text):
         has = r"(lower(line.message) LIKE ? ESCAPE '\' OR line.message LIKE ? ESCAPE '\')"
         texts.append(f"NOT {has}" if excluded else has)
-        values += [_pattern(phrase.lower()), _pattern(phrase)]
+        values += [containing(phrase.lower()), containing(phrase)]
     return texts, values
 
 
@@ -171,9 +172,3 @@ def _bound(connection: Connection, way: list[str], values: list[Any], order: str
         values,
     ).fetchone()
     return None if row is None else Place(*row)
-
-
-def _pattern(phrase: str) -> str:
-    for special in "\\%_":
-        phrase = phrase.replace(special, "\\" + special)
-    return f"%{phrase}%"

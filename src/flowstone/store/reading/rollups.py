@@ -7,12 +7,11 @@ import msgspec
 from flowstone.core.states import COMPLETED, CRASHED, FAILED, NOT_READY, TERMINAL, TYPES
 from flowstone.store.buckets import from_blob, percentiles
 from flowstone.store.connection import Connection
-from flowstone.store.counts import HOUR
+from flowstone.store.counts import HOUR, MINUTE
 from flowstone.store.days import parts_of
 from flowstone.store.reading.details import StateCount
 
 DAY = 24 * HOUR
-MINUTE = HOUR // 60
 # Added up before any row is joined or fetched: 90 days of hours are some ten thousand rows.
 _HOURS = """
     SELECT start, state.type, state.name, runs FROM (

@@ -167,7 +167,7 @@ def _tags(found: Conditions, table: str, wanted: RunsWanted, covered: frozenset[
 def _others(found: Conditions, table: str, wanted: RunsWanted) -> None:
     if wanted.name:
         # Lower case is that of ASCII in SQLite; other letters are found as they are written.
-        as_is, folded = _pattern(wanted.name), _pattern(wanted.name.lower())
+        as_is, folded = containing(wanted.name), containing(wanted.name.lower())
         found.add(
             r"(lower(run.name) LIKE ? ESCAPE '\' OR run.name LIKE ? ESCAPE '\')", folded, as_is
         )
@@ -188,7 +188,8 @@ def _parent(table: str) -> str:
     return "parent_flow_run" if table == "flow_run" else "flow_run"
 
 
-def _pattern(part: str) -> str:
+def containing(part: str) -> str:
+    """Return the pattern of `LIKE` for texts that hold a part; a backslash is its escape."""
     for special in "\\%_":
         part = part.replace(special, "\\" + special)
     return f"%{part}%"
