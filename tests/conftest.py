@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ for _name in [name for name in os.environ if name.startswith("FLOWSTONE_")]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give all tests of a session, and what they import, a home that is gone when it ends."""
+    # What a test writes twice within a second would run as it was before.
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     place = tempfile.TemporaryDirectory(prefix="flowstone-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(place.cleanup)
     os.environ["FLOWSTONE_HOME"] = str(Path(place.name) / "home")
@@ -61,6 +64,11 @@ def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Dat
     finally:
         database.close()
         empty(url)
+
+
+def pytest_collection_finish() -> None:
+    """Keep no bytecode of what tests write, as in child processes."""
+    sys.dont_write_bytecode = True
 
 
 @pytest.hookimpl(trylast=True)

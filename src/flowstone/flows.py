@@ -18,7 +18,6 @@ from typing import (
     Unpack,
     overload,
 )
-from zlib import crc32
 
 from flowstone.core.facts import FlowDefined
 from flowstone.core.parameters import complete
@@ -351,7 +350,7 @@ def _source_version(fn: Callable[..., Any]) -> str | None:
     if path is None or not os.path.isfile(path):
         return None
     with open(path, "rb") as file:
-        return f"{crc32(file.read()):08x}"
+        return declaring.checksum(file.read())
 
 
 __all__ = ["Flow", "flow"]

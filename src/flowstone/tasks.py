@@ -17,7 +17,6 @@ from typing import (
     Unpack,
     overload,
 )
-from zlib import crc32
 
 from flowstone.annotations import unmapped
 from flowstone.core.facts import TaskDefined
@@ -459,7 +458,7 @@ def _key(fn: Callable[..., Any], name: str, tags: tuple[str, ...]) -> str:
     """Return a key that is the same on every Python and after every edit of the function's body."""
     qualified = declaring.qualified_name(fn)
     text = "\0".join((name, f"{declaring.importable_module(fn)}.{qualified}", *tags))
-    return f"{qualified.rpartition('.')[2]}-{crc32(text.encode('utf-8', 'replace')):08x}"
+    return f"{qualified.rpartition('.')[2]}-{declaring.checksum(text.encode('utf-8', 'replace'))}"
 
 
 if not TYPE_CHECKING:

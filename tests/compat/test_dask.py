@@ -124,7 +124,7 @@ def test_runs_that_wait_for_inputs_hold_up_nobody_behind_them(on_dask, monkeypat
     monkeypatch.setattr("flowstone.runners.cluster._MOST_BEGUN", 5)
 
     def body():
-        slow = bodies.sleeps.submit(2)
+        slow = bodies.sleeps.submit(6)  # longer than all others on a busy machine
         behind = [bodies.add.submit(1, wait_for=[slow]) for _ in range(20)]
         others = bodies.double.map(range(20))
         cancelled = [future.cancel() for future in bodies.double.map(range(20))]

@@ -12,6 +12,7 @@ import uvicorn
 from flowstone.server.app import create_app
 from flowstone.settings import Settings
 from flowstone.store.databases import Database
+from tests.server.serving import let_go
 
 
 class Listening:
@@ -55,3 +56,4 @@ class Listening:
         """Stop to listen, and let go of every connection."""
         self._server.should_exit = True
         self._thread.join(10)
+        let_go()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -50,6 +52,14 @@ def listening(database: Database, **values: Any) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+            let_go()
+
+
+def let_go() -> None:
+    """Collect uvicorn's end of the connections of clients that came while it ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def made_token(database: Database, scope="admin", name=None, expires=None) -> str:

@@ -10,6 +10,7 @@ from tests.shape import house
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(100)
 def test_the_package_keeps_to_its_layers_lengths_and_lists():
     assert house.violations(ROOT / "src") == []
 
