@@ -7,11 +7,13 @@ what a task costs that does nothing.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any
 
+_logger = logging.getLogger("flowstone.task_runners")
 _LOOK = 0.01
 """Seconds until it is seen that another answer is waited for, where none comes before."""
 _MOST = 256
@@ -22,13 +24,13 @@ Take = Callable[[Any], object]
 
 
 class Answers:
-    """Waits for answers, in a thread that begins with the first one."""
+    """Waits for answers in a thread of its own, until it is closed."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
         self._asked: SimpleQueue[tuple[Any, Take] | None] = SimpleQueue()
         self._awaited: dict[Any, Take] = {}
-        self._has_thread = False
+        threading.Thread(target=self._work, name="flowstone-ray-answers", daemon=True).start()
 
     @property
     def has_room(self) -> bool:
@@ -38,9 +40,6 @@ class Answers:
     def expect(self, ref: Any, take: Take) -> None:
         """Let `take` have what comes of the Ray task that this names, or what went wrong."""
         self._asked.put((ref, take))
-        if not self._has_thread:
-            self._has_thread = True
-            threading.Thread(target=self._work, name="flowstone-ray-answers", daemon=True).start()
 
     def close(self) -> None:
         """Wait for no more."""
@@ -56,7 +55,10 @@ class Answers:
                 awaited[asked[0]] = asked[1]
             done = self._done(list(awaited))
             for ref, value in zip(done, self._values(done), strict=True):
-                awaited.pop(ref)(value)
+                try:
+                    awaited.pop(ref)(value)
+                except Exception:
+                    _logger.exception("An answer of Ray could not be taken")  # others wait for more
 
     def _done(self, refs: list[Any]) -> Sequence[Any]:
         """Wait a moment, and return what can be had: all of it where Ray is gone, as errors."""
