@@ -17,29 +17,27 @@ _INSERT = re.compile(r"(.*\bVALUES\s*)\(([^()]*)\)(.*)", re.DOTALL)
 
 
 def insert(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> int:
-    """Insert rows by the statement for one of them, and return how many were inserted.
-
-    Its `VALUES` are question marks first, constants behind them.
-    """
-    if not rows:
-        return 0
-    columns = list(zip(*rows, strict=True))
-    empty = tuple(
-        place for place, column in enumerate(columns) if column.count(None) == len(column)
-    )
-    given = [column for place, column in enumerate(columns) if place not in empty]
+    """Insert rows by the statement for one of them, and return how many were inserted."""
     if not isinstance(connection, sqlite3.Connection):
-        text = _for_rows(statement, 1, empty)
-        return connection.executemany(text, list(zip(*given, strict=True))).rowcount
-    values = chain.from_iterable(zip(*map(_quick, given), strict=True))
+        return connection.executemany(statement, rows).rowcount if rows else 0
+    columns = list(zip(*rows, strict=True))
+    # What is the same in all rows is bound once, as the log and the flow run mostly are.
+    same = tuple(place for place, column in enumerate(columns) if _is_constant(column))
+    shared = [columns[place][0] for place in same]
+    others = [_quick(column) for place, column in enumerate(columns) if place not in same]
+    values = chain.from_iterable(zip(*others, strict=True))
     left, inserted = len(rows), 0
     for size in _SIZES:
-        text = _for_rows(statement, size, empty)
+        text = _for_rows(statement, size, same)
         while left >= size:
-            found = connection.execute(text, list(islice(values, size * len(given))))
-            inserted += found.rowcount
+            given = shared + list(islice(values, size * len(others)))
+            inserted += connection.execute(text, given).rowcount
             left -= size
     return inserted
+
+
+def _is_constant(column: tuple[Any, ...]) -> bool:
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
 
 
 def _quick(column: tuple[Any, ...]) -> Iterable[Any]:
@@ -52,11 +50,19 @@ def _quick(column: tuple[Any, ...]) -> Iterable[Any]:
 
 
 @lru_cache(128)
-def _for_rows(statement: str, count: int, empty: tuple[int, ...]) -> str:
-    """Return the statement for so many rows, of which the values at some places are none."""
+def _for_rows(statement: str, count: int, same: tuple[int, ...]) -> str:
+    """Return the statement for so many rows: the values at some places first, as all have them."""
     found = _INSERT.fullmatch(statement)
     assert found is not None, statement
     head, values, rest = found.groups()
-    marks = ["NULL" if place in empty else one for place, one in enumerate(values.split(","))]
-    row = f"({', '.join(marks)})"
-    return f"{head}{', '.join([row] * count)}{rest}"
+    parts = values.split("?")
+    number = len(same)
+    marked = []
+    for _ in range(count):
+        row = parts[0]
+        for place, constants in enumerate(parts[1:]):
+            if place not in same:
+                number += 1
+            row += f"?{same.index(place) + 1 if place in same else number}{constants}"
+        marked.append(f"({row})")
+    return f"{head}{', '.join(marked)}{rest}"
