@@ -155,6 +155,14 @@ class SharedDesk:
                 ).start()
 
     def _keep_looking(self) -> None:
+        try:
+            self._look()
+        except BaseException:
+            with self._lock:
+                self._is_looking = False  # whoever asks next starts another thread
+            raise
+
+    def _look(self) -> None:
         for look in count():
             time.sleep(_LOOK)
             with self._lock:
