@@ -51,6 +51,45 @@ def test_unmapped_and_lists_of_futures_are_mapped_over(home, runner):
     assert within(runner, body) == [12, 14]
 
 
+def test_a_callback_may_wait_for_a_run_that_ends_later(home, runner):
+    def body():
+        for number in range(5):  # what is known to be short may be waited for differently
+            bodies.double.submit(number).result()
+        told = []
+        later = threading.Event()
+        first = bodies.double.submit(1)
+
+        def waits(_):
+            assert later.wait(10)
+            told.append(second.result(timeout=10))
+
+        first.add_done_callback(waits)
+        second = bodies.double.submit(2)
+        later.set()
+        end = time.monotonic() + 20
+        while not told and time.monotonic() < end:
+            time.sleep(0.01)
+        return told
+
+    assert within(runner, body) == [4]
+
+
+def test_callbacks_have_been_called_when_the_flow_has_ended(home, runner):
+    told = []
+
+    def tells(future):
+        time.sleep(0.2)
+        told.append(future.result())
+
+    def body():
+        future = bodies.double.submit(2)
+        future.add_done_callback(tells)
+        future.wait()
+
+    within(runner, body)
+    assert told == [4]
+
+
 def test_an_error_is_the_users_own_with_its_lines_and_its_cause(home, runner):
     def body():
         future = bodies.fails_in_its_own_way.submit()

@@ -10,6 +10,7 @@ import pytest
 
 from flowstone import flow, task
 from flowstone.cli.main import main
+from flowstone.runners.usage import Meter
 from flowstone.task_runners import DaskTaskRunner, ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from flowstone.testing.recorded import recorded_runs
 from tests.runners.conftest import dask_address, home
@@ -65,6 +66,22 @@ def test_workers_of_a_pool_tell_the_memory_and_the_processor_time_of_each_run(ho
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak of memory is not known")
 def test_workers_of_dask_with_one_thread_tell_it_too(home, dask_address):
     check(measured(DaskTaskRunner(address=dask_address)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak of memory is not known")
+def test_a_body_to_which_no_page_came_has_the_memory_that_the_last_one_left():
+    meter = Meter()
+    block = bytearray(64 * MIB)
+    meter.begin()
+    block[:: 1 << 12] = b"x" * (len(block) >> 12)
+    filled = meter.end().memory
+    del block  # a body that comes next has no part in it
+    left = []
+    for _ in range(20):
+        meter.begin()
+        left.append(meter.end().memory)
+    assert filled - min(left) > 50 * MIB
+    assert max(left[10:]) - min(left[10:]) < 2 * MIB
 
 
 def test_where_many_run_at_once_nothing_is_said(home):

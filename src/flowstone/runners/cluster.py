@@ -29,7 +29,6 @@ from flowstone.core.facts import UsageMeasured
 from flowstone.core.outcome import Err, Ok, Outcome
 from flowstone.core.stopping import Interrupted
 from flowstone.core.upstream import Waitable
-from flowstone.drive.pool import Pool
 from flowstone.drive.run_logger import log_for
 from flowstone.drive.stories import Pause, Suspending
 from flowstone.engine.inputs import Inputs, known_inputs, may_hold_inputs, merged
@@ -54,6 +53,7 @@ from flowstone.runners.remote import (
     sent_run,
     task_alone,
 )
+from flowstone.runners.telling import Sent, Stories
 
 _HEARS = 1.0
 """Seconds in which a body on a cluster hears that it is to end."""
@@ -63,57 +63,6 @@ _MOST_BEGUN = 500
 """Stories that are under way at once without a place: one takes some kilobytes."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Answer).decode
-
-
-class Sent:
-    """A body that a cluster has: done when it has answered, or is known to never answer.
-
-    `head` is its answer then, `blob` the packed result or error where that came home, `ref` what
-    names it where it did not; `error` is why there is no answer.
-    """
-
-    __slots__ = ("_callbacks", "_done", "_lock", "blob", "error", "handle", "head", "ref", "run")
-
-    def __init__(self, run: bytes) -> None:
-        self.run = run
-        self.handle: Any = None
-        self.head = b""
-        self.blob: Buffer | None = None
-        self.ref: Any = None
-        self.error: BaseException | None = None
-        self._done = False
-        self._lock = Lock()
-        self._callbacks: list[Callable[[Any], object]] = []
-
-    @property
-    def is_done(self) -> bool:
-        """Whether there is nothing left to wait for."""
-        return self._done
-
-    def when_done(self, call: Callable[[Any], object]) -> None:
-        """Call with this when it is done; now if it is."""
-        with self._lock:
-            if not self._done:
-                self._callbacks.append(call)
-                return
-        call(self)
-
-    def answer(self, head: bytes, blob: Buffer | None, ref: Any = None) -> None:
-        """Take the answer."""
-        self.head, self.blob, self.ref = head, blob, ref
-        self._end()
-
-    def fail(self, error: BaseException) -> None:
-        """Note that there is no answer, and why."""
-        self.error = error
-        self._end()
-
-    def _end(self) -> None:
-        with self._lock:
-            self._done, callbacks = True, self._callbacks
-            self._callbacks = []
-        for call in callbacks:
-            call(self)
 
 
 class Scheduler(Protocol):
@@ -146,29 +95,6 @@ class Scheduler(Protocol):
         """Let go of the cluster."""
 
 
-class _Stories(Pool):
-    """Threads that tell stories: one as long as they get on, because all that takes time in them
-    is to talk to the cluster, and threads that do so at once hold each other up."""
-
-    def begin(self, future: HoldingFuture[Any]) -> None:
-        """Tell a story on this thread as far as it gets. Raises what interrupts the thread."""
-        self._advance(future, None)
-        if future.is_done:
-            future.raise_interrupt()
-
-    def put(self, item: Any) -> None:
-        """Let a thread take it; a new one only where there is none."""
-        if self._idle or self._threads:
-            self._items.append(item)
-            if self._idle:
-                self._wake()
-            if not self._is_watched:
-                self._watch()
-        else:
-            self._grow(1)
-            super().put(item)
-
-
 class Cluster:
     """Submits task runs whose bodies run on a cluster.
 
@@ -187,7 +113,7 @@ class Cluster:
         self.scheduler = scheduler
         self._settings = settings
         self._count, self._spread, self._grows = count, spread, grows
-        self._stories = _Stories(None, "flowstone-cluster")
+        self.stories = Stories("flowstone-cluster")
         self._env: Env | None = None
         self._own_env: Env | None = None
         self._known: dict[int, tuple[Any, bytes]] = {}
@@ -221,6 +147,7 @@ class Cluster:
         future: HoldingFuture[Any] = HoldingFuture(
             (spec, args, kwargs, asks, ops, own, around, inputs), flow, self
         )
+        future.calls_users_code = needs_values
         around.run(taker.set, None if needs_values else (self, future.run))
         if inputs:
             future.record()
@@ -234,7 +161,7 @@ class Cluster:
 
     def close(self) -> None:
         """Let go of the cluster, and of the threads."""
-        self._stories.close()
+        self.stories.close()
         self.scheduler.close()
 
     def known(self, thing: Any, pack: Callable[[], Sequence[Buffer]]) -> bytes:
@@ -254,11 +181,11 @@ class Cluster:
         if not place.is_done:
             future.queued = place.waiting_for()
             future.record()
-            place.when_done(lambda _place: self._stories.put(future))
+            place.when_done(lambda _place: self.stories.start(future))
         elif asyncio._get_running_loop() is None:  # noqa: SLF001  documented for such use
-            self._stories.begin(future)  # here: the way to another thread takes as long
+            self.stories.begin(future)  # here: the way to another thread takes as long
         else:
-            self._stories.put(future)
+            self.stories.put(future)
 
     def _begin(self, future: HoldingFuture[Any], ops: _Away) -> None:
         """Let a story begin, or wait outside while many have begun that have no place yet."""
@@ -269,7 +196,7 @@ class Cluster:
             else:
                 self._behind.append((future, ops))
         if ops.has_begun:
-            self._stories.put(future)
+            self.stories.put(future)
         else:
             future.record()
 
@@ -284,7 +211,7 @@ class Cluster:
             else:
                 self._begun -= 1
                 return
-        self._stories.put(future)
+        self.stories.put(future)
 
     def _env_with_places(self, env: Env) -> Env:
         if self._env is not env or self._own_env is None:

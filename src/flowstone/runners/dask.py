@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from flowstone.exceptions import CrashedRun, MissingResult, WorkerDied
 from flowstone.results.buffers import Buffer
-from flowstone.runners.cluster import Sent
 from flowstone.runners.places import Places
+from flowstone.runners.telling import Sent
 
 _SMALL = 64 << 10
 """Bytes up to which a result comes home at once, and arguments go with the call."""

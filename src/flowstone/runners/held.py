@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Literal, overload
 
 from flowstone.core.context import FlowContext, get_current
@@ -81,13 +81,18 @@ def packed_with_refs(pack: Callable[[], Sequence[Buffer]]) -> tuple[Sequence[Buf
         _packing.held = None
 
 
-@contextmanager
-def delivered(blobs: Sequence[Buffer]) -> Iterator[None]:
-    """Let what is unpacked in the block refer to these results, packed, by their numbers."""
-    _packing.blobs = blobs
-    try:
-        yield
-    finally:
+class Delivered:
+    """Lets what is unpacked in its block refer to these results, packed, by their numbers."""
+
+    __slots__ = ("_blobs",)
+
+    def __init__(self, blobs: Sequence[Buffer]) -> None:
+        self._blobs = blobs
+
+    def __enter__(self) -> None:
+        _packing.blobs = self._blobs
+
+    def __exit__(self, *_: object) -> None:
         _packing.blobs = ()
 
 
@@ -99,7 +104,7 @@ def taken(number: int) -> Any:
 class HoldingFuture(TaskFuture[V_co]):
     """The future of a run whose result may lie on a cluster."""
 
-    __slots__ = ("_around", "_home", "cluster", "queued")
+    __slots__ = ("_around", "_home", "calls_users_code", "cluster", "queued")
 
     def __init__(self, call: Call, flow: FlowContext | None, cluster: Any) -> None:
         super().__init__(call, flow)
@@ -107,6 +112,14 @@ class HoldingFuture(TaskFuture[V_co]):
         self._around = weakref.ref(flow) if flow is not None else None
         self._home: Ok | None = None
         self.queued = ""  # what it waits for before its story begins
+        self.calls_users_code = False  # whether its story does, its body aside
+
+    def add_done_callback(self, fn: Callable[[TaskFuture], object]) -> None:
+        """Call `fn(future)` when the run has ended, on a thread for it; now if it has."""
+        if self.is_done:
+            fn(self)
+        else:  # who ends it must not be held up: other answers wait for that thread
+            self.when_done(partial(self.cluster.stories.call, fn))
 
     @property
     def outcome(self) -> Outcome | None:

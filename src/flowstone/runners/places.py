@@ -20,7 +20,7 @@ _AHEAD = 0.05
 """Seconds of work that a worker has in front of it."""
 _AHEAD_TO_GROW = 10.0
 """The same for a cluster that grows by itself: twice what Dask wants to have done in time."""
-_MOST_AHEAD = 40
+_MOST_AHEAD = 100
 """Bodies that a worker has in front of it at most."""
 _WEIGHT = 0.1
 """What the newest body counts in the mean time of bodies."""

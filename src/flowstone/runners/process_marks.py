@@ -6,8 +6,6 @@ A process that holds the interpreter's lock answers nobody; the kernel tells its
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 
 
@@ -16,18 +14,22 @@ def mark_of(run: bytes) -> str:
     return f"run{run.hex()[-12:]}"  # the kernel keeps 15 characters
 
 
-@contextmanager
-def marked(run: bytes) -> Iterator[None]:
-    """Mark this process with a run, where the system can; it has its own name again afterwards."""
-    fd, before = _name()
-    if fd < 0:
-        yield
-        return
-    os.write(fd, mark_of(run).encode())
-    try:
-        yield
-    finally:
-        os.write(fd, before)
+class Marked:
+    """Marks this process with a run, where the system can; it has its own name again afterwards."""
+
+    __slots__ = ("_before", "_fd", "_run")
+
+    def __init__(self, run: bytes) -> None:
+        self._run = run
+        self._fd, self._before = _name()
+
+    def __enter__(self) -> None:
+        if self._fd >= 0:
+            os.write(self._fd, mark_of(self._run).encode())
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.write(self._fd, self._before)
 
 
 @cache

@@ -20,10 +20,10 @@ from typing import Any
 
 from flowstone.exceptions import CrashedRun, MissingResult, WorkerDied
 from flowstone.results.buffers import Buffer
-from flowstone.runners.cluster import Sent
 from flowstone.runners.places import Places
 from flowstone.runners.process_marks import mark_of
 from flowstone.runners.ray_answers import Answers
+from flowstone.runners.telling import Sent
 
 _logger = logging.getLogger("flowstone.task_runners")
 _SMALL = 64 << 10
@@ -37,8 +37,6 @@ _DEATHS = ("WorkerCrashedError", "LocalRayletDiedError", "NodeDiedError", "OutOf
 
 _SHORT = 0.02
 """Seconds up to which a body is short."""
-_FEW = 4
-"""Bodies under way up to which each answer is told by a callback."""
 _FRAME = Struct(">??I")
 """Whether a result is, or may lie, beside its answer; whether the body was short; the length of
 what comes first."""
@@ -59,7 +57,6 @@ class RayScheduler:
         self._small: set[str] = set()  # tasks whose results were, by name
         self._short: set[str] = set()  # tasks whose bodies were
         self._answers = Answers(ray)
-        self._under_way: set[Sent] = set()
         self._is_closed = False
 
     def count(self) -> int:
@@ -84,11 +81,10 @@ class RayScheduler:
         made = wanted.remote(_framed(errand, body, is_beside=returns == 2), *refs)
         answer, result = made if returns == 2 else (made, None)
         sent.handle = answer
-        self._under_way.add(sent)
-        # Alone, an answer comes sooner by a callback: there is one thread less on its way.
-        is_crowd = len(self._under_way) > _FEW
-        if is_crowd and label in self._short and self._answers.has_room:
-            self._answers.expect(answer, lambda value: self._take(sent, label, value, result))
+        if label in self._short and self._answers.has_room:
+            self._answers.expect(
+                answer, lambda value: self._take(sent, label, value, result, here=True)
+            )
         else:
             answer.future().add_done_callback(
                 lambda future: self._take(
@@ -146,9 +142,16 @@ class RayScheduler:
             self._named[label, returns] = wanted
         return wanted
 
-    def _take(self, sent: Sent, label: str, answer: bytes | BaseException, result: Any) -> None:
+    def _take(
+        self,
+        sent: Sent,
+        label: str,
+        answer: bytes | BaseException,
+        result: Any,
+        *,
+        here: bool = False,
+    ) -> None:
         sent.handle = None
-        self._under_way.discard(sent)
         if isinstance(answer, BaseException):
             sent.fail(_failure(answer))
             return
@@ -164,9 +167,9 @@ class RayScheduler:
         else:
             self._small.discard(label)
         if is_beside:
-            sent.answer(head, None, result)
+            sent.answer(head, None, result, here=here)
         else:
-            sent.answer(head, blob)
+            sent.answer(head, blob, here=here)
 
     def _watch(self, places: Places) -> None:
         while not self._is_closed:

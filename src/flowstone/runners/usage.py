@@ -11,7 +11,7 @@ import time
 import msgspec
 
 _RESET_PEAK = b"5"
-_PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
+_MEMORY = re.compile(rb"VmHWM:\s+(\d+) kB\s+VmRSS:\s+(\d+) kB")
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
@@ -32,13 +32,15 @@ class Meter:
         self._is_alone = is_alone
         self._reset, self._status = _peak_files() if is_alone else (-1, -1)
         self._began = self._cpu = 0.0
+        self._faults = -1
+        self._left: int | None = None  # the bytes that there were when the last body had ended
 
     def begin(self) -> None:
         """Note that a body begins."""
         if self._reset >= 0:
             os.write(self._reset, _RESET_PEAK)
         if self._is_alone:
-            self._cpu = _cpu()
+            self._cpu, _ = _spent()
         self._began = time.perf_counter()
 
     def end(self) -> Usage:
@@ -46,21 +48,31 @@ class Meter:
         seconds = time.perf_counter() - self._began
         if not self._is_alone:
             return Usage(seconds)
-        return Usage(seconds, _cpu() - self._cpu, self._memory())
+        cpu, faults = _spent()
+        return Usage(seconds, cpu - self._cpu, self._memory(faults))
 
-    def _memory(self) -> int | None:
+    def _memory(self, faults: int) -> int | None:
         # Not from `getrusage`: its peak is never under that of the process which started this one.
         if self._status < 0:
             return None
-        found = _PEAK.search(os.pread(self._status, 4096, 0))
-        return int(found[1]) << 10 if found else None
+        # Reading it takes longer than a body that does nothing: not where no page has come since.
+        if faults == self._faults:
+            return self._left
+        self._faults = faults
+        found = _MEMORY.search(os.pread(self._status, 4096, 0))
+        if found is None:
+            return None
+        self._left = int(found[2]) << 10
+        return int(found[1]) << 10
 
 
-def _cpu() -> float:
-    """Return the seconds of processors of this process and of those it started and waited for."""
+def _spent() -> tuple[float, int]:
+    """Return the seconds of processors of this process and of those it started and waited for, and
+    how often a page of memory came to this one."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     others = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    seconds = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    return seconds, own.ru_minflt + own.ru_majflt
 
 
 def _peak_files() -> tuple[int, int]:

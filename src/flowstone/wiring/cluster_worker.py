@@ -11,12 +11,11 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from contextvars import Context, copy_context
 from functools import cache, lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -27,10 +26,10 @@ from flowstone.drive.stopper import STOPPER
 from flowstone.engine.ops import Env
 from flowstone.results.buffers import Buffer
 from flowstone.runners.failures import packed_error
-from flowstone.runners.held import delivered
+from flowstone.runners.held import Delivered
 from flowstone.runners.landing import Outgoing, Piece
 from flowstone.runners.pickles import unpacked
-from flowstone.runners.process_marks import marked
+from flowstone.runners.process_marks import Marked
 from flowstone.runners.remote import (
     RAISED,
     RETURNED,
@@ -68,7 +67,7 @@ def run(
     pieces: list[Piece] = []
     meter.begin()
     try:
-        marking = marked(call.call.run.key) if marks else nullcontext()
+        marking = Marked(call.call.run.key) if marks else nullcontext()
         with _around(call) as around, marking:
             kind, blob, nature = copy_context().run(_perform, call, body, results, around)
             pieces = around.pieces()
@@ -105,7 +104,7 @@ def _perform(
         seen.append((final_state(value) is not None, value is None))
 
     try:
-        with delivered(results):
+        with Delivered(results):
             kind, parts = perform(call, context, body, env, look)
     finally:
         del _RUNNING[call.run.key]
@@ -140,6 +139,14 @@ class _Around:
         if home != os.path.dirname(errand.directory) and settings.api.url is None:
             self._outgoing = _outgoing(written.directory, written.id)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Note that a body has ended."""
+        with _LOCK:
+            self.bodies -= 1
+
     def start(self) -> Env:
         """Let this context record there; return what its runs need."""
         if self._surroundings is not None:
@@ -166,22 +173,18 @@ _MOST = 16
 """Processes, or settings, whose bodies ran here last, and whose next ones begin at once."""
 
 
-@contextmanager
-def _around(errand: Errand) -> Iterator[_Around]:
-    """Give what a body has around it, while it runs."""
+def _around(errand: Errand) -> _Around:
+    """Return what a body has around it, to be held while it runs."""
     key = errand.log, errand.settings
     with _LOCK:
         around = _AROUND.pop(key, None) or _Around(errand)
         _AROUND[key] = around
         around.bodies += 1
-        idle = [one for one, other in _AROUND.items() if not other.bodies]
-        for one in idle[: max(0, len(_AROUND) - _MOST)]:
-            _forget(_AROUND.pop(one))
-    try:
-        yield around
-    finally:
-        with _LOCK:
-            around.bodies -= 1
+        if len(_AROUND) > _MOST:
+            idle = [one for one, other in _AROUND.items() if not other.bodies]
+            for one in idle[: len(_AROUND) - _MOST]:
+                _forget(_AROUND.pop(one))
+    return around
 
 
 def _forget(around: _Around) -> None:
