@@ -183,14 +183,14 @@ def parse_arguments() -> argparse.Namespace:
     add("--only", default="*", metavar="PATTERN", help=f"only these rows: {', '.join(ROWS)}")
     add("--without-prefect", action="store_true", help="measure only Flowstone, against base")
     add("--prefect-venv", type=Path, default=BUILD / "prefect-venv", metavar="FOLDER")
-    add("--rounds", type=int, help="processes a row for calls within a flow (5)")
+    add("--rounds", type=int, help="processes a row for calls within a flow (11)")
     add("--processes", type=int, help="runs of each whole process (30)")
     add("--prefect-processes", type=int, help="runs of each of Prefect's (5)")
     options = parser.parse_args()
     options.rows = matching(ROWS, options.only)
     if not options.rows:
         parser.error(f"no row is called {options.only}; there are {', '.join(ROWS)}")
-    usual = {"rounds": 5, "processes": 30, "prefect_processes": 5}
+    usual = {"rounds": 11, "processes": 30, "prefect_processes": 5}
     quick = {"rounds": 2, "processes": 5, "prefect_processes": 1}
     for option, value in (quick if options.quick else usual).items():
         if getattr(options, option) is None:

@@ -38,7 +38,7 @@ IN_SHORT = {
     "import": "`from … import flow, task`",
     "ls": "`flow-run ls`, 100 runs",
 }
-_SHARED = "the driver and the scheduler compute on the same two processors as the workers"
+_SHARED = "driver and scheduler compute on the same two processors, as the bare engine's do"
 WHY = {
     "`from flowstone import flow, task`": (
         "most of it is Python's own start with `msgspec`, see *base*"
@@ -47,8 +47,8 @@ WHY = {
         "a row has 28 bytes of Postgres's own, and each of its indexes repeats the run's id"
     ),
     "collecting those that have an input and a log line each": (
-        "most of it are SQLite's own inserts of three rows and their indexes; 26,200 a second of "
-        "processor time"
+        "most of it are SQLite's own inserts of three rows and their indexes; 25,600 a second of "
+        "processor time, of which this machine does not give all"
     ),
     "Ray: no-op, all submitted at once": (
         "states, logs and the run's context are made and sent for a body that does nothing"

@@ -1,7 +1,7 @@
 """Tasks in worker processes, on Dask and on Ray beside the bare engines, which record nothing.
 
     python benchmarks/runners.py
-    python benchmarks/runners.py --rounds 7 --only dask --without-prefect
+    python benchmarks/runners.py --rounds 9 --only dask --without-prefect
 
 Each row is measured in turns, ours and the other, in one process; medians and their ratio. 1 where
 a ratio is over its budget. Two workers each; the ratio of two workers to one needs two processors
@@ -42,7 +42,8 @@ HERE = Path(__file__).parent
 VENV = HERE.parent / "build" / "prefect-venv"
 WORKERS = 2
 LARGE = 8 << 20
-COMPUTED = 40
+COMPUTED = 6
+WARM = 20
 FASTER = 1.9
 """How much faster two workers are to compute than one."""
 
@@ -56,9 +57,9 @@ def nap(_: int) -> None:
 
 
 def compute(_: int) -> int:
-    """Compute for some 200 ms."""
+    """Compute for about a second, as what is worth a cluster does."""
     total = 0
-    for number in range(4_000_000):
+    for number in range(20_000_000):
         total += number
     return total
 
@@ -112,21 +113,21 @@ def measure(submit: Callable[..., Any], row: Row) -> float:
     return (time.perf_counter() - began) / row.calls
 
 
-def ours(row: Row, runner: TaskRunner) -> float:
-    """Measure a row in a flow run, its workers warm."""
+def ours(row: Row, runner: TaskRunner, warm: int = WARM) -> float:
+    """Measure a row in a flow run, its workers warm after so many calls."""
 
     @flow(task_runner=runner)
     def measures() -> float:
         submit = TASKS[row.fn].submit
-        measure(submit, row._replace(calls=20))
+        measure(submit, row._replace(calls=warm))
         return measure(submit, row)
 
     return measures()
 
 
-def bare(row: Row, submit: Callable[..., Any]) -> float:
-    """Measure a row in another engine, its workers warm."""
-    measure(submit, row._replace(calls=20))
+def bare(row: Row, submit: Callable[..., Any], warm: int = WARM) -> float:
+    """Measure a row in another engine, its workers warm after so many calls."""
+    measure(submit, row._replace(calls=warm))
     return measure(submit, row)
 
 
@@ -179,7 +180,8 @@ def computing(name: str, workers: int) -> tuple[float, float]:
     """Return the seconds of a call that computes, ours and the bare engine's."""
     row = Row("computing", compute, COMPUTED, COMPUTED)
     with ENGINES[name](workers) as sides:
-        return ours(row, sides.runner), bare(row, partial(sides.submit, compute))
+        submit = partial(sides.submit, compute)
+        return ours(row, sides.runner, WORKERS), bare(row, submit, WORKERS)
 
 
 def first_result() -> float:
@@ -202,7 +204,8 @@ def compare(name: str, rounds: range, peer: dict[str, float]) -> list[dict[str, 
         for row in ROWS:
             one = row if name == "processes" else row._replace(calls=row.calls_far)
             submit = partial(sides.submit, row.fn)
-            pairs = [(ours(one, sides.runner.duplicate()), bare(one, submit)) for _ in rounds]
+            turns = rounds if row.is_counted else rounds[: len(rounds) // 3 or 1]
+            pairs = [(ours(one, sides.runner.duplicate()), bare(one, submit)) for _ in turns]
             mine, theirs = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
             ratio = mine / theirs
             most = BUDGETS[name] if row.is_counted else None
@@ -261,21 +264,22 @@ def measure_prefect(server: PrefectServer, name: str, rounds: range) -> dict[str
 def main() -> int:
     """Print the tables; return 1 where something is over its budget."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=15, help="a third of them for what is slow")
     parser.add_argument("--only", choices=ENGINES, action="append")
     parser.add_argument("--without-prefect", action="store_true")
     parser.add_argument("--without-computing", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     arguments = parser.parse_args()
     rounds, names = range(arguments.rounds), arguments.only or list(ENGINES)
+    few = range(max(1, arguments.rounds // 3))
     peers: dict[str, dict[str, float]] = {}
     if not arguments.without_prefect:
         with ExitStack() as stack:
             home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             server = stack.enter_context(PrefectServer(prefect_with_runners(), home / "prefect"))
-            peers = {name: measure_prefect(server, name, rounds) for name in names}
+            peers = {name: measure_prefect(server, name, few) for name in names}
     rows = [row for name in names for row in compare(name, rounds, peers.get(name, {}))]
-    scales = [] if arguments.without_computing else [scale(name, rounds) for name in names]
+    scales = [] if arguments.without_computing else [scale(name, few) for name in names]
     if "processes" in names:
         print_first()
     if arguments.json:
