@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.server.commands import flowstone_server
 sync_api: Any = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+STREAM = "**/api/live?*"
 
 
 def mark(page):
@@ -38,6 +40,44 @@ def test_a_run_that_begins_later_appears_and_ends_on_the_page(page, site, tmp_pa
         expect(page.locator("header.run-head .badge").first).to_have_text("Completed")
         process.wait(30)
     assert is_marked(page)
+
+
+@contextmanager
+def held(page, address):
+    """Give the requests to an address, which wait until the end."""
+    routes = []
+
+    def take(route):
+        routes.append(route)
+
+    page.route(address, take)
+    yield routes
+    for route in routes:
+        route.continue_()
+    page.unroute(address)
+
+
+def test_a_run_of_before_the_stream_began_appears_though_the_list_is_older(page, site):
+    with held(page, STREAM):
+        page.goto(site.url + "/runs?name=unstreamed")
+        expect(page.get_by_text("No run")).to_be_visible()
+        run_flows(site.home, "quick:unstreamed")
+        site.settle("flow-runs?name=unstreamed", ["COMPLETED"])
+    expect(page.get_by_role("link", name="unstreamed", exact=True)).to_be_visible()
+
+
+def test_a_first_answer_that_is_older_than_a_change_is_read_again(page, site):
+    runs, address = [], "**/api/flow-runs?*"
+    page.route(address, lambda one: one.continue_() if runs else runs.append(one))
+    with page.expect_response(STREAM), held(page, STREAM) as streams:
+        page.goto(site.url + "/flows/quick")
+        while not (runs and streams):
+            page.wait_for_timeout(10)
+        older = runs[0].fetch()
+        run_flows(site.home, "quick:unheard")
+        site.settle("flow-runs?name=unheard", ["COMPLETED"])
+    runs[0].fulfill(response=older)
+    expect(page.get_by_role("link", name="unheard", exact=True)).to_be_visible()
 
 
 def test_log_lines_of_a_live_run_are_followed(page, site, tmp_path):

@@ -12,7 +12,7 @@ export interface RunsPage {
   readonly searched_to: string | null;
 }
 
-/** How many runs a page has; one that is read anew may have grown to twice as many. */
+/** How many runs a page has; one before others may grow to twice as many when it is read anew. */
 export const AT_ONCE = 100;
 export const POINTS = 1_000;
 

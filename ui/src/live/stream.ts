@@ -1,6 +1,6 @@
 /**
- * Server-sent events: what changed, gathered to one call a frame, with the server's cursor kept for
- * a reconnect; where no stream can be had, the listener is told to look again every few seconds.
+ * Server-sent events: what changed, gathered to one call a frame. When a stream begins the listener
+ * is told to look again; where none can be had, every few seconds.
  */
 
 /** The ids of flow runs that changed, whose task runs did, that logged; and what else changed. */
@@ -46,12 +46,12 @@ export function listen(topics: readonly string[], tell: Listener): () => void {
   };
   const open = () => {
     source = new EventSource(`/api/live?topics=${topics.map(encodeURIComponent).join(",")}`);
-    source.onopen = () => {
-      if (failures > 0) tell("look-again"); // something may have happened meanwhile
+    source.addEventListener("hello", () => {
+      tell("look-again"); // what happened since things were read, and before, is not told
       failures = 0;
       window.clearInterval(poll);
       poll = 0;
-    };
+    });
     source.addEventListener("changes", (event) => take(JSON.parse(event.data) as Changes));
     source.addEventListener("resync", () => tell("look-again"));
     source.onerror = () => {

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { paced } from "~/live/paced";
+import { readAnew } from "~/live/readAnew";
 import { listen } from "~/live/stream";
 
 /** Read what unfolded subflow runs called anew as it changes. */
@@ -11,9 +12,7 @@ export function useLiveSubflows(ids: readonly string[]): void {
     if (key === "") return;
     const opened = key.split(",");
     const pace = paced(() =>
-      Promise.all(
-        opened.map((id) => queries.invalidateQueries({ queryKey: ["timeline", id, "task"] })),
-      ),
+      Promise.all(opened.map((id) => readAnew(queries, ["timeline", id, "task"]))),
     );
     const end = listen(
       opened.map((id) => `run:${id}`),

@@ -5,6 +5,7 @@ import { POINTS, runPoints } from "~/api/runs";
 import { makePlot, type Plot, type RunPoint } from "~/features/runs/plot";
 import { useRunFilter } from "~/features/runs/useRunFilter";
 import { paced } from "~/live/paced";
+import { readAnew } from "~/live/readAnew";
 import { listen } from "~/live/stream";
 import { SPAN_HOURS } from "~/model/filters";
 import { pointsOf } from "~/model/points";
@@ -93,7 +94,7 @@ export function RunsPlot() {
 function useLivePoints(): void {
   const queries = useQueryClient();
   useEffect(() => {
-    const pace = paced(() => queries.invalidateQueries({ queryKey: ["run-points"] }), PACE_MS);
+    const pace = paced(() => readAnew(queries, ["run-points"]), PACE_MS);
     const end = listen(["runs"], pace.ask);
     return () => {
       end();

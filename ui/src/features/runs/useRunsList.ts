@@ -19,7 +19,7 @@ export function useRunsList(filter: RunFilter) {
   const found = useInfiniteQuery({ ...options, refetchOnWindowFocus: false });
   const pages = found.data?.pages;
   const items = useMemo(() => pages?.flatMap((page): RunItem[] => [...page.items]) ?? [], [pages]);
-  const live = useLivePages(filter, options.queryKey);
+  const live = useLivePages(filter, options.queryKey, pages !== undefined);
 
   const { hasNextPage } = found;
   const last = pages?.slice(-FOLLOWED) ?? [];
@@ -34,13 +34,19 @@ export function useRunsList(filter: RunFilter) {
   };
 }
 
-function useLivePages(filter: RunFilter, queryKey: ReturnType<typeof runsList>["queryKey"]) {
+/** Keep a list up to date from when it is there: the stream's first word is to read it anew. */
+function useLivePages(
+  filter: RunFilter,
+  queryKey: ReturnType<typeof runsList>["queryKey"],
+  isThere: boolean,
+) {
   const queries = useQueryClient();
   const view = useRef<readonly [number, number]>([0, AT_ONCE]);
   const old = useRef(new Set<number>());
   const acts = useRef({ ask: () => {}, look: () => {} });
 
   useEffect(() => {
+    if (!isThere) return;
     const readAnew = async () => {
       const list = queries.getQueryData(queryKey);
       let to = 0;
@@ -50,7 +56,8 @@ function useLivePages(filter: RunFilter, queryKey: ReturnType<typeof runsList>["
         if (!old.current.has(place)) continue;
         if (from > view.current[1] || to < view.current[0]) continue;
         old.current.delete(place);
-        const asked = 2 * AT_ONCE;
+        const isLast = list?.pages.length === place + 1;
+        const asked = isLast ? Math.max(AT_ONCE, page.items.length) : 2 * AT_ONCE;
         const cursor = list?.pageParams[place] as string | null;
         const fresh = await runsPage(filter, cursor, asked);
         queries.setQueryData(queryKey, (now) => {
@@ -65,13 +72,12 @@ function useLivePages(filter: RunFilter, queryKey: ReturnType<typeof runsList>["
       pace.ask();
     };
     acts.current = { ask: pace.ask, look };
-    look(); // a list from a moment ago is shown at once, and read anew
     const end = listen(["runs"], look);
     return () => {
       end();
       pace.stop();
     };
-  }, [queries, queryKey, filter]);
+  }, [queries, queryKey, filter, isThere]);
 
   const setView = useCallback((first: number, last: number) => {
     view.current = [first, last];

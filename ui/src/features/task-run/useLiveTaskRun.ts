@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { paced } from "~/live/paced";
+import { readAnew } from "~/live/readAnew";
 import { listen } from "~/live/stream";
 
 /** Read a task run anew as it changes; `flowRun` is undefined until it is known. */
@@ -10,9 +11,9 @@ export function useLiveTaskRun(id: string, flowRun: string | null | undefined): 
     if (flowRun === undefined) return;
     const pace = paced(() =>
       Promise.all([
-        queries.invalidateQueries({ queryKey: ["task-run", id] }),
-        queries.invalidateQueries({ queryKey: ["error-lines"] }),
-        queries.invalidateQueries({ queryKey: ["artifacts-of"] }),
+        readAnew(queries, ["task-run", id]),
+        readAnew(queries, ["error-lines"]),
+        readAnew(queries, ["artifacts-of"]),
       ]),
     );
     const end = listen([flowRun === null ? "runs" : `run:${flowRun}`], () => pace.ask());
