@@ -71,8 +71,9 @@ GOES_ON = 1000
 """Results that are seen of a program that goes on with fewer workers."""
 TELL = 20
 """Programs after which it is told how far it is."""
-END = 20
-"""Seconds in which all processes of a program have ended that was killed."""
+END = 90
+"""Seconds in which all processes of a program have ended that was killed: a worker that Ray is just
+starting looks for its node for 25 s."""
 
 
 @dataclass(slots=True)
@@ -140,8 +141,15 @@ def kill_worker(out: Path, runner: str) -> None:
 
 def check_processes(workers: set[int], others: set[int]) -> None:
     """Check that none of these processes outlives its program."""
-    wait_until(lambda: not any(map(lives, workers)), END, "a worker outlived its program")
-    wait_until(lambda: not any(map(lives, others)), END, "a process outlived its program")
+    for pids, what in ((workers, "a worker"), (others, "a process")):
+        try:
+            wait_until(
+                lambda pids=pids: not any(map(lives, pids)), END, f"{what} outlived its program"
+            )
+        except AssertionError as error:
+            for pid in filter(lives, pids):
+                error.add_note(f"{pid}: {command_of(pid)}")
+            raise
 
 
 def check_home(home: Path, seen: set[str]) -> int:
@@ -191,11 +199,18 @@ def session_of(program: subprocess.Popen[bytes]) -> list[int]:
     return [pid for pid in pids if belongs(pid, program.pid)]
 
 
+def command_of(pid: int) -> str:
+    """Return the command that a process was started with, nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
 def belongs(pid: int, session: int) -> bool:
     """Whether a process is of a session, those aside that Ray gives a minute to end."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return os.getsid(pid) == session and b"Agent" not in command
+        return os.getsid(pid) == session and "Agent" not in command_of(pid)
     except OSError:
         return False
 
