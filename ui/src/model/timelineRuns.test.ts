@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { TimelinePage } from "~/api/shapes";
 import { attemptsOf } from "~/model/attempts";
 import { settled, timelineRuns, typeOf, withSubflows } from "~/model/timelineRuns";
-import { tagsOf, withTag } from "~/model/timelineTags";
+import { differInTags, tagsOf, withTag } from "~/model/timelineTags";
 
 function page(changes: Partial<TimelinePage>): TimelinePage {
   return {
@@ -150,6 +150,9 @@ test("tags are counted by runs, and only runs that have one are shown", () => {
     { tag: "slow", runs: 2 },
     { tag: "io", runs: 1 },
   ]);
+  expect(differInTags(runs)).toBe(true);
+  expect(differInTags({ ...runs, tagSets: [["io", "slow"]] })).toBe(false);
+  expect(differInTags({ ...runs, tagSets: [] })).toBe(false);
   expect(withTag(runs, undefined)).toBeNull();
   expect([...(withTag(runs, "slow") ?? [])]).toEqual([1, 1, 0]);
   expect([...(withTag(runs, "nowhere") ?? [])]).toEqual([0, 0, 0]);

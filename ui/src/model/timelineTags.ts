@@ -19,6 +19,11 @@ export function tagsOf({ tags, tagSets }: TimelineRuns): readonly TagRuns[] {
   return found.sort((one, other) => other.runs - one.runs || one.tag.localeCompare(other.tag));
 }
 
+/** Whether runs differ in their tags: else there is nothing to narrow by. */
+export function differInTags({ tagSets }: TimelineRuns): boolean {
+  return tagSets.length > 1;
+}
+
 /** For each run 1 where it has the tag, 0 where not; null where any will do. */
 export function withTag(
   { tags, tagSets }: TimelineRuns,

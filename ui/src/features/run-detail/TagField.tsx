@@ -1,13 +1,13 @@
 import { useMemo } from "react";
 import { useRunSearch } from "~/features/run-detail/useRunSearch";
 import type { TimelineRuns } from "~/model/timelineRuns";
-import { tagsOf } from "~/model/timelineTags";
+import { differInTags, tagsOf } from "~/model/timelineTags";
 
-/** Narrows the timeline to the runs with a tag; nothing where no run has one. */
+/** Narrows the timeline to the runs with a tag; nothing where every run has the same ones. */
 export function TagField({ runs }: { runs: TimelineRuns }) {
   const [{ tag }, change] = useRunSearch();
   const found = useMemo(() => tagsOf(runs), [runs]);
-  if (found.length === 0 && tag === undefined) return null;
+  if (tag === undefined && !differInTags(runs)) return null;
   const isKnown = tag === undefined || found.some((one) => one.tag === tag);
   return (
     <div className="tools" role="search" aria-label="Timeline">
