@@ -155,7 +155,7 @@ def test_delete_takes_all_versions_of_a_key(cli, cli_json, artifacts):
 
 def test_delete_takes_one_by_its_id(cli, cli_json, artifacts):
     old = str(uuid.UUID(bytes=artifacts["old"]))
-    assert cli("artifact", "delete", "--id", old)[:2] == (0, "Deleted 1 artifact.\n")
+    assert cli("artifact", "delete", "--id", old, "-y")[:2] == (0, "Deleted 1 artifact.\n")
     assert [one["data"] for one in cli_json("artifact", "inspect", "report")] == ["# new\x1b[2J"]
 
 
@@ -172,6 +172,14 @@ def test_delete_asks_on_a_terminal(cli, cli_json, artifacts, monkeypatch, answer
     monkeypatch.setattr("builtins.input", lambda _question: answer)
     assert cli("artifact", "delete", "report")[0] == code
     assert len(cli_json("artifact", "ls", "--all")) == left
+
+
+def test_delete_without_a_terminal_needs_a_yes(cli, cli_json, artifacts):
+    code, out, err = cli("artifact", "delete", "report")
+    assert (code, out) == (1, "")
+    assert "deleting 2 artifacts needs a yes" in err
+    assert "--yes" in err
+    assert len(cli_json("artifact", "ls", "--all")) == 5
 
 
 def test_inspect_of_runs_shows_the_progress_of_their_loops(cli, cli_json, log):

@@ -180,17 +180,13 @@ def _delete(arguments: Arguments) -> int:
             what = f"key {arguments.key!r}" if arguments.key is not None else f"id {arguments.id}"
             message = f"there is no artifact with the {what} in {where()}."
             raise CommandError(message)
-        if not arguments.yes and not _confirmed(rows):
+        count = plural(len(rows), "artifact")
+        if not arguments.yes and not confirmed(f"deleting {count}", f"Delete {count}?"):
             print("Nothing deleted.", file=sys.stderr)
             return 1
         deleted = store.delete_artifacts([row.id for row in rows])
     print(f"Deleted {plural(deleted, 'artifact')}.")
     return 0
-
-
-def _confirmed(rows: list[ArtifactRow]) -> bool:
-    """Ask on a terminal; scripts are taken at their word."""
-    return not sys.stdin.isatty() or confirmed(f"Delete {plural(len(rows), 'artifact')}?")
 
 
 def _object(row: ArtifactRow) -> dict[str, Any]:

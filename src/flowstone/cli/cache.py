@@ -154,7 +154,8 @@ def _clear(arguments: Arguments) -> int:
         print(_nothing(arguments))
         return 0
     asked = f"{plural(len(found), 'result')} ({size(sum(one.found.size for one in found))})"
-    if not arguments.yes and not _confirmed(asked):
+    question = f"Clear {asked}? Runs that made them lose them too."
+    if not arguments.yes and not confirmed(f"clearing {asked}", question):
         print("Nothing cleared.", file=sys.stderr)
         return 1
     cleared = took = 0
@@ -168,13 +169,6 @@ def _clear(arguments: Arguments) -> int:
         raise CommandError(message) from error
     print(f"Cleared {plural(cleared, 'result')} ({size(took)}).")
     return 0
-
-
-def _confirmed(what: str) -> bool:
-    if not sys.stdin.isatty():
-        message = f"clearing {what} needs a yes, and there is no terminal to ask: pass --yes."
-        raise CommandError(message)
-    return confirmed(f"Clear {what}? Runs that made them lose them too.")
 
 
 def _nothing(arguments: Arguments) -> str:

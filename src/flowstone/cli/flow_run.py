@@ -8,7 +8,7 @@ import time
 from functools import partial
 
 from flowstone.cli.cancelling import FLOW_RUN, cancel, declare_cancel
-from flowstone.cli.command import Arguments, Command, CommandError
+from flowstone.cli.command import Arguments, Command
 from flowstone.cli.filters import about_states, add_filters, filter_of, is_narrowed
 from flowstone.cli.following import declare_watch, follow_lines, watch
 from flowstone.cli.graph import declare_graph, show_graph
@@ -162,11 +162,8 @@ def _delete(arguments: Arguments) -> int:
 
 def _confirmed(store: Store, row: FlowRunRow) -> bool:
     what = f"flow run '{printable(row.name)}' ({id_text(row.id)})"
-    if not sys.stdin.isatty():
-        message = f"deleting {what} needs a yes, and there is no terminal to ask: pass --yes."
-        raise CommandError(message)
-    count = sum(store.task_counts(row.id).values())
-    return confirmed(f"Delete {what} with {plural(count, 'task run')} and its log lines?")
+    count = plural(sum(store.task_counts(row.id).values()), "task run")
+    return confirmed(f"deleting {what}", f"Delete {what} with {count} and its log lines?")
 
 
 def _declare_ls(parser: argparse.ArgumentParser) -> None:

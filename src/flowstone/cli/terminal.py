@@ -7,6 +7,8 @@ import sys
 import unicodedata
 from collections.abc import Mapping
 
+from flowstone.cli.command import CommandError
+
 _COLORS = {
     "COMPLETED": "32",
     "FAILED": "31",
@@ -59,8 +61,14 @@ def cut(text: str, columns: int) -> str:
     return text
 
 
-def confirmed(question: str) -> bool:
-    """Ask somebody at the terminal; only y and yes are a yes."""
+def confirmed(doing: str, question: str) -> bool:
+    """Ask somebody at the terminal; only y and yes are a yes.
+
+    Raises `CommandError` where there is none, which says what `doing` needs.
+    """
+    if not sys.stdin.isatty():
+        message = f"{doing} needs a yes, and there is no terminal to ask: pass --yes."
+        raise CommandError(message)
     try:
         answer = input(f"{question} [y/N] ")
     except EOFError:

@@ -28,7 +28,11 @@ export function Sums({
       </Sum>
       <Sum
         name="Failed"
-        note={failed === 0 ? "none of those that ended" : `${failed.toLocaleString("en")} runs`}
+        note={
+          failed === 0
+            ? "none of those that ended"
+            : `${failed.toLocaleString("en")} ${failed === 1 ? "run" : "runs"}`
+        }
       >
         {failed > 0 ? (
           <RunsLink kind={kind} name={name} bad className="definition-bad">

@@ -183,6 +183,8 @@ function useLayout(
 }
 
 function describe(picture: Picture): string {
-  const parts = picture.boxes.slice(0, 20).map(({ name, runs }) => `${name}: ${runs} runs`);
+  const parts = picture.boxes
+    .slice(0, 20)
+    .map(({ name, runs }) => `${name}: ${runs} ${runs === 1 ? "run" : "runs"}`);
   return `Graph. ${parts.join("; ")}. Arrows move it, plus and minus zoom, 0 shows all.`;
 }
