@@ -13,7 +13,7 @@ from flowstone.core.context import RunContext, current
 from flowstone.core.facts import ProgressMade
 from flowstone.core.plain import clean_text
 from flowstone.core.stopping import STOPS, Interrupted, TerminationSignal
-from flowstone.core.tracked import OPEN, Cursor, Loops, Place
+from flowstone.core.tracked import OPEN, Cursor, Loops, LoopScope
 from flowstone.drive.seats import HERE, Lowered
 from flowstone.wiring.here import engine_here
 
@@ -88,7 +88,7 @@ class _Tracked(Generic[T]):
         return loop
 
 
-class _Loop(Place):
+class _Loop(LoopScope):
     """One loop of a run, from its first item to its last."""
 
     __slots__ = (

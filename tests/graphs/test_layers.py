@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from flowstone.graphs.layers import GAP_X, WIDEST, Edge, Place, Point, place
+from flowstone.graphs.layers import GAP_X, WIDEST, Edge, Layout, Point, place
 
 SEEDS = range(12)
 
@@ -69,7 +69,7 @@ def test_an_edge_goes_from_rim_to_rim_and_through_no_box(seed):
             assert not [p for p in pieces(route) if is_inside(p, corner, sizes[box])]
 
 
-def rows(placed: Place) -> list[list[int]]:
+def rows(placed: Layout) -> list[list[int]]:
     tops: dict[float, list[int]] = {}
     for box, (_, y) in placed.corners.items():
         tops.setdefault(round(y, 3), []).append(box)
@@ -101,7 +101,7 @@ def test_what_begins_an_edge_stands_next_to_its_end():
 
 
 def test_nothing_takes_no_room():
-    assert place([], []) == Place({}, {}, 0.0, 0.0)
+    assert place([], []) == Layout({}, {}, 0.0, 0.0)
 
 
 def test_the_ways_between_boxes_are_bounded_where_all_depend_on_all():

@@ -119,6 +119,24 @@ def test_who_follows_gets_each_line_once_also_of_a_slower_process(client, story)
     assert numbers_of(after) == [*range(10, 60), 100, 101]
 
 
+def test_who_follows_passes_over_no_line_that_was_written_before_an_older_one(client, story):
+    run, at = story.ids["talks"], story.log.clock + 1_000_000
+    other = Story(story.database)
+    other.log = LogBuilder(story.database.home)
+    moments = [0, 1, 3, 2, 4, 5]  # the third line was made after the fourth one
+    other.records = [
+        other.log.line(f"Line {100 + number} of threads", flow_run=run, at=at + 1000 * moment)
+        for number, moment in enumerate(moments)
+    ]
+    other.told()
+    path = f"/api/log-lines/follow?flow_run={story.id('talks')}&limit=9"
+    page, found = client.get(path).json(), []
+    while page["items"]:
+        found += numbers_of(page)
+        page = client.get(f"{path}&since={page['follow']}").json()
+    assert sorted(found) == [*range(60), *range(100, 106)]
+
+
 def numbers_of(page):
     return sorted(int(one["message"].split()[1]) for one in page["items"])
 

@@ -119,6 +119,8 @@ def test_nothing_of_a_run_that_is_too_old_stays_behind(any_database: Database):
     texts = LongLines(str(any_database.home), 1024)
     for name in ("child", "outer"):
         texts.cut("x" * 5000, ids[name])
+    unfinished = any_database.home / "logs" / f".{'ab' * 16}.000001.log.new"
+    unfinished.touch()  # a kill ended its making
     before = rows_by_table(any_database)
     filled = {"task_run_tag", "flow_run_tag", "edge", "result", "usage", "log_line", "undo"}
     filled |= {"artifact", "progress", "log", "task_count", "task_day", "late_hour"}
@@ -131,6 +133,7 @@ def test_nothing_of_a_run_that_is_too_old_stays_behind(any_database: Database):
     assert done.task_runs == 22
     assert {name: rows for name, rows in rows_by_table(any_database).items() if rows} == {}
     assert os.listdir(any_database.home / "long-lines") == []
+    assert not unfinished.exists()
 
 
 def test_what_is_younger_stays_as_it_was(any_database: Database):

@@ -48,7 +48,7 @@ class Cursor:
         self.children: dict[tuple[int, str, int], Cursor] = {}
 
 
-class Place:
+class LoopScope:
     """A loop, or a run's body, as what begins inside it sees it.
 
     A loop is told from others by where it begins: the loop around it, the item that this one is at,
@@ -57,7 +57,9 @@ class Place:
 
     __slots__ = ("_begun", "_begun_at", "_cursor", "_key", "_outer", "done")
 
-    def __init__(self, outer: Place | None, description: str, cursor: Cursor | None = None) -> None:
+    def __init__(
+        self, outer: LoopScope | None, description: str, cursor: Cursor | None = None
+    ) -> None:
         self.done = 0
         self._outer = outer
         self._cursor = cursor
@@ -90,22 +92,22 @@ class Loops:
 
     def __init__(self) -> None:
         self._attempt = 0
-        self._root = Place(None, "", Cursor())
-        self._open: list[Place] = []
+        self._root = LoopScope(None, "", Cursor())
+        self._open: list[LoopScope] = []
         self.told_at = float("-inf")
 
-    def innermost(self, attempt: int) -> Place:
+    def innermost(self, attempt: int) -> LoopScope:
         """Return the place in which a loop begins now."""
         if attempt != self._attempt:
             self._attempt, self._open = attempt, []
-            self._root = Place(None, "", self._root.cursor)
+            self._root = LoopScope(None, "", self._root.cursor)
         return self._open[-1] if self._open else self._root
 
-    def began(self, loop: Place) -> None:
+    def began(self, loop: LoopScope) -> None:
         """Take note of a loop that begins."""
         self._open.append(loop)
 
-    def ended(self, loop: Place, attempt: int) -> bool:
+    def ended(self, loop: LoopScope, attempt: int) -> bool:
         """Take note of a loop that ends; return whether that is still the same attempt."""
         if attempt == self._attempt and loop in self._open:
             self._open.remove(loop)

@@ -146,6 +146,13 @@ def redirect_print() -> None:
     builtins.print = print_to_run
 
 
+def flush_prints() -> None:
+    """Let what was printed be seen, in a process that may be ended at any moment."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # a stream that a body closed or replaced
+            stream.flush()
+
+
 _OPTIONS = frozenset({"end", "file", "flush", "sep"})
 
 

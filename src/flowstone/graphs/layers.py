@@ -25,7 +25,7 @@ Point = tuple[float, float]
 Edge = tuple[int, int]
 
 
-class Place(msgspec.Struct, frozen=True):
+class Layout(msgspec.Struct, frozen=True):
     """Where the boxes are (their upper left corners), and the points that each edge goes by."""
 
     corners: dict[int, Point]
@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True):
     height: float
 
 
-def place(sizes: Sequence[Point], edges: Iterable[Edge]) -> Place:
+def place(sizes: Sequence[Point], edges: Iterable[Edge]) -> Layout:
     """Return where boxes of these sizes (width, height) go, numbered in the order of creation.
 
     An edge leads from one box to another. Boxes without edges stand apart from the others.
@@ -48,7 +48,7 @@ def place(sizes: Sequence[Point], edges: Iterable[Edge]) -> Place:
     return _stacked(parts)
 
 
-def _stacked(parts: list[Place]) -> Place:
+def _stacked(parts: list[Layout]) -> Layout:
     """Return the parts that hold something, one below the other."""
     parts = [part for part in parts if part.corners]
     corners: dict[int, Point] = {}
@@ -58,21 +58,21 @@ def _stacked(parts: list[Place]) -> Place:
         corners |= {box: (x, y + top) for box, (x, y) in part.corners.items()}
         routes |= {edge: [(x, y + top) for x, y in way] for edge, way in part.routes.items()}
         top += part.height + GAP_Y
-    return Place(
+    return Layout(
         corners, routes, max((part.width for part in parts), default=0.0), max(0.0, top - GAP_Y)
     )
 
 
-def _in_layers(sizes: Sequence[Point], boxes: list[int], edges: list[Edge]) -> Place:
+def _in_layers(sizes: Sequence[Point], boxes: list[int], edges: list[Edge]) -> Layout:
     down = sorted({(min(edge), max(edge)) for edge in edges})
     rows = _Rows(sizes, _layers(boxes, down), down)
     rows.order()
     rows.put()
     routes = {(a, b): rows.route(a, b) for a, b in edges}
-    return Place({box: rows.corner(box) for box in boxes}, routes, rows.width, rows.height)
+    return Layout({box: rows.corner(box) for box in boxes}, routes, rows.width, rows.height)
 
 
-def _in_grid(sizes: Sequence[Point], boxes: list[int]) -> Place:
+def _in_grid(sizes: Sequence[Point], boxes: list[int]) -> Layout:
     """Put boxes side by side, row by row."""
     corners: dict[int, Point] = {}
     columns = max(1, min(WIDEST, math.ceil(math.sqrt(2 * len(boxes)))))
@@ -84,7 +84,7 @@ def _in_grid(sizes: Sequence[Point], boxes: list[int]) -> Place:
             x += sizes[box][0] + GAP_X
         right = max(right, x - GAP_X)
         top += max(sizes[box][1] for box in row) + GAP_X
-    return Place(corners, {}, right, top - GAP_X)
+    return Layout(corners, {}, right, top - GAP_X)
 
 
 def _layers(boxes: list[int], edges: list[Edge]) -> dict[int, int]:

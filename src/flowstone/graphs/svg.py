@@ -8,7 +8,7 @@ from html import escape
 
 from flowstone.core.plain import clean_text
 from flowstone.graphs.graph import Graph, Node
-from flowstone.graphs.layers import Place, Point, place
+from flowstone.graphs.layers import Layout, Point, place
 from flowstone.graphs.mermaid import state_and_time
 
 _NAME, _SMALL = 13.0, 11.0
@@ -82,22 +82,22 @@ class _Drawn:
         number = {node.key: i for i, node in enumerate(nodes)}
         own = [(number[a], number[b]) for a, b in edges if a in number and b in number]
         self._loops = sorted({a for a, b in own if a == b})
-        self._place: Place = place(
+        self._layout: Layout = place(
             [(box.width, box.height) for box in self._boxes], [(a, b) for a, b in own if a != b]
         )
-        self.width = self._place.width + (_PAD * 2 if self._loops else 0)
-        self.height = self._place.height
+        self.width = self._layout.width + (_PAD * 2 if self._loops else 0)
+        self.height = self._layout.height
 
     def lines(self, x: float, y: float) -> Iterator[str]:
         """Give the elements, edges first, with the upper left corner at a point."""
-        for route in self._place.routes.values():
+        for route in self._layout.routes.values():
             yield _edge([(x + a, y + b) for a, b in route])
         for i in self._loops:
-            left, top = self._place.corners[i]
+            left, top = self._layout.corners[i]
             box = self._boxes[i]
             yield _loop(x + left + box.width, y + top + box.height / 2)
         for i, box in enumerate(self._boxes):
-            left, top = self._place.corners[i]
+            left, top = self._layout.corners[i]
             yield from box.lines(x + left, y + top)
 
 

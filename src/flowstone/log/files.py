@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d{6})\.log")
 DAMAGED = ".damaged"
 """Added to the name of a segment that was read as far as it goes and is kept to be looked at."""
+_UNNAMED = ".new"
 
 
 class Segment(msgspec.Struct, frozen=True, order=True):
@@ -61,6 +62,20 @@ def list_segments(directory: str | Path) -> tuple[list[Segment], list[Foreign]]:
         elif not name.startswith(".") and not name.endswith((DAMAGED, ".ctl")):
             foreign.append(Foreign(path, "its name is not that of a log segment"))
     return segments, foreign
+
+
+def unnamed(path: str) -> str:
+    """Return what a segment is called while it is being made."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}{_UNNAMED}")
+
+
+def remove_unnamed(directory: str | Path, before: int) -> None:
+    """Remove segments whose making was killed before a time (nanoseconds since the epoch)."""
+    for entry in os.scandir(directory):
+        is_one = entry.name.startswith(".") and entry.name.endswith(f".log{_UNNAMED}")
+        if is_one and entry.stat().st_mtime_ns < before:
+            os.unlink(entry.path)
 
 
 def lock(fd: int) -> bool:

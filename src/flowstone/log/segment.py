@@ -54,10 +54,10 @@ class MappedSegment:
             _allocate(self._fd, _FIRST + _RESERVE)
             self._map_up_to(_FIRST, 0)
             self.write(header(locked=locked))
-            os.rename(_unnamed(self.path), self.path)
+            os.rename(files.unnamed(self.path), self.path)
         except BaseException:
             self.drop()
-            os.unlink(_unnamed(self.path))
+            os.unlink(files.unnamed(self.path))
             raise
 
     @property
@@ -160,10 +160,10 @@ class PlainSegment:
             self._inode = os.fstat(self._fd).st_ino
             self.write = self._append
             self.write(header(locked=locked))
-            os.rename(_unnamed(self.path), self.path)
+            os.rename(files.unnamed(self.path), self.path)
         except BaseException:
             self.drop()
-            os.unlink(_unnamed(self.path))
+            os.unlink(files.unnamed(self.path))
             raise
 
     @property
@@ -234,13 +234,8 @@ def _full(frame: bytes) -> object:
     raise ValueError(len(frame))
 
 
-def _unnamed(path: str) -> str:
-    directory, name = os.path.split(path)
-    return os.path.join(directory, f".{name}.new")
-
-
 def _make(path: str, flags: int) -> int:
-    fd = os.open(_unnamed(path), flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fd = os.open(files.unnamed(path), flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH)
     except OSError:  # fewer descriptors are allowed than that

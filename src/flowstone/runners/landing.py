@@ -111,13 +111,13 @@ class Incoming:
 
     def _make(self, place: tuple[bytes, int], data: bytes) -> None:
         """Make a segment: under another name first, so that whoever sees it sees it locked."""
-        name = files.segment_name(*place)
-        hidden = os.path.join(self._directory, f".{name}.new")
+        path = os.path.join(self._directory, files.segment_name(*place))
+        hidden = files.unnamed(path)
         fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             files.lock(fd)
             _put(fd, data, 0)
-            os.rename(hidden, os.path.join(self._directory, name))
+            os.rename(hidden, path)
         except BaseException:
             os.close(fd)
             os.unlink(hidden)

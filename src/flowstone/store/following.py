@@ -31,6 +31,6 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
 def newer(
     connection: Connection, seen: Seen, wanted: LinesWanted, limit: int = 1000
 ) -> tuple[list[Line], Seen]:
-    """Return at most so many lines that were not seen, and what is seen with them."""
+    """Return so many lines that were not seen, few more at most, and what is seen with them."""
     lines = newer_lines(connection, wanted, seen.places, seen.at - _OVERLAP, limit)
     return lines, seen.with_lines(lines)

@@ -20,11 +20,12 @@ import msgspec
 
 from flowstone.drive.long_lines import FOLDER as LONG_LINES
 from flowstone.drive.long_lines import forget as forget_long_lines
+from flowstone.log.files import remove_unnamed
 from flowstone.settings import RetentionSettings, load
 from flowstone.store import partitions, spent
 from flowstone.store.artifacts import delete_artifacts
 from flowstone.store.connection import ALONE, Connection
-from flowstone.store.database import database_path, shrink
+from flowstone.store.database import database_path, logs_path, shrink
 from flowstone.store.databases import Database, EmbeddedDatabase
 from flowstone.store.deleting import delete_lines, delete_part, delete_task_runs
 from flowstone.store.errors import WriterBusy
@@ -304,6 +305,8 @@ class _Pruning:
                 self.done.log_lines += lines.rowcount
         for table, (_, key) in spent.ROLL_UPS.items():
             self._empty_counts(table, key, before)
+        if os.path.isdir(logs := logs_path(self.database.home)):
+            remove_unnamed(logs, before)
         with self.database.store() as store:
             for run in _old_long_lines(self.database.home, before):
                 if not any(store.connection.execute(query, (run,)).fetchone() for query in _RUN):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import sys
 import tempfile
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from contextvars import Context, copy_context
 from functools import cache, lru_cache
 from threading import Lock
@@ -21,7 +20,7 @@ import msgspec
 
 from flowstone.core.context import RunContext
 from flowstone.core.final import final_state
-from flowstone.drive.capture import redirect_print
+from flowstone.drive.capture import flush_prints, redirect_print
 from flowstone.drive.stopper import STOPPER
 from flowstone.engine.ops import Env
 from flowstone.results.buffers import Buffer
@@ -75,7 +74,7 @@ def run(
         kind, nature = RAISED, (False, False)
         blob = b"".join(packed_error(error, error.__traceback__))
     usage = meter.end()
-    _flush()
+    flush_prints()
     return _encode(Answer(kind, nature[0], nature[1], usage, pieces)), blob
 
 
@@ -233,10 +232,3 @@ def _sees(directory: str, log: bytes) -> bool:
     except OSError:
         return False
     return any(name.startswith(log.hex()) for name in names)
-
-
-def _flush() -> None:
-    """Let what was printed be seen before the run has ended."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # a stream that a body closed or replaced
-            stream.flush()

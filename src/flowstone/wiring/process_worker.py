@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from flowstone.core.context import RunContext
-from flowstone.drive.capture import redirect_print
+from flowstone.drive.capture import flush_prints, redirect_print
 from flowstone.drive.stopper import STOPPER
 from flowstone.results.buffers import Buffer
 from flowstone.runners.channel import Channel, Message
@@ -65,7 +65,7 @@ class Server:
                 self._meter.begin()
                 kind, body = copy_context().run(self._perform, message)
                 used = _encode(self._meter.end())
-                _flush()
+                flush_prints()
                 self._calls.send(kind, used, body)
             del message
 
@@ -174,10 +174,3 @@ def _change_environment(before: dict[bytes, bytes], wanted: dict[bytes, bytes]) 
     for name, value in wanted.items():
         if before.get(name) != value:
             os.environb[name] = value
-
-
-def _flush() -> None:
-    """Let what was printed be seen before the run has ended."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # a stream that a body closed or replaced
-            stream.flush()

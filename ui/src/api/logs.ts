@@ -34,7 +34,7 @@ export async function followLines(
 ): Promise<{ page: LinePage; isMore: boolean }> {
   const query = { ...wanted, since, limit: FOLLOWED_AT_ONCE };
   const page = await get<LinePage>("/log-lines/follow", query);
-  return { page, isMore: page.items.length === FOLLOWED_AT_ONCE };
+  return { page, isMore: page.items.length >= FOLLOWED_AT_ONCE };
 }
 
 /** The errors that a run logged itself, the newest first: tracebacks are among them. */

@@ -20,7 +20,7 @@ from flowstone.server.wire.narrowing import id_given
 from flowstone.server.wire.times import time_text
 from flowstone.store.databases import Database
 from flowstone.store.following import Seen, newer
-from flowstone.store.reading.lines import Line, LinesPage, LinesWanted, Place, list_lines
+from flowstone.store.reading.lines import Line, LineKey, LinesPage, LinesWanted, list_lines
 
 _AT_ONCE = 5000
 _Newest = Annotated[bool, QueryParameter(description="The newest lines first.")]
@@ -73,7 +73,7 @@ def list_log_lines(
     A page that is not full may go on behind `next`: what no index answers is looked for in a
     bounded number of lines, as far as `searched_to`.
     """
-    after = None if cursor is None else place_of(cursor, Place)
+    after = None if cursor is None else place_of(cursor, LineKey)
     with database.store() as store:
         page = list_lines(
             store.connection, wanted, limit=limit, after=after, newest_first=newest_first
@@ -94,6 +94,7 @@ def follow_log_lines(
     """List the lines that came after those that were listed before, whichever process wrote them.
 
     Lines of several processes may arrive later than newer ones of others; none is passed over.
+    A few more than `limit` may come.
     """
     known = Seen() if since is None else place_of(since, Seen)
     with database.store() as store:
@@ -119,7 +120,7 @@ def download_log_lines(
 
 
 def _texts(database: Database, wanted: LinesWanted) -> Iterator[str]:
-    after: Place | None = None
+    after: LineKey | None = None
     while True:
         with database.store() as store:
             page = list_lines(store.connection, wanted, limit=_AT_ONCE, after=after)

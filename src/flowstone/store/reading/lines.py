@@ -16,11 +16,13 @@ from flowstone.store.reading.wanted import containing
 WALKED = 20_000
 """The lines that one page looks at, at most."""
 WARNING = 30
+_SWAPPED = 100
+"""How many lines of one process may lie before one that its threads made earlier."""
 _WORDS = re.compile(r'(-?)"([^"]*)"|(-?)(\S+)')
 _ORDER = "line.at, line.log, line.position"
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class LineKey(msgspec.Struct, frozen=True, array_like=True):
     """Where a line stands among all: its time, its log, its place in there."""
 
     at: int
@@ -47,7 +49,7 @@ class LinesWanted(msgspec.Struct, frozen=True, kw_only=True):
 class Line(msgspec.Struct, frozen=True):
     """One line, and where it stands."""
 
-    place: Place
+    place: LineKey
     level: int
     logger: str
     message: str
@@ -62,8 +64,8 @@ class LinesPage(msgspec.Struct, frozen=True):
     """Lines in the asked order, and where the next page goes on; `searched_to` as in lists."""
 
     lines: list[Line]
-    after: Place | None
-    searched_to: Place | None = None
+    after: LineKey | None
+    searched_to: LineKey | None = None
 
 
 def list_lines(
@@ -71,7 +73,7 @@ def list_lines(
     wanted: LinesWanted,
     *,
     limit: int,
-    after: Place | None = None,
+    after: LineKey | None = None,
     newest_first: bool = False,
 ) -> LinesPage:
     """Return a page of the lines that fit, in the order of time."""
@@ -97,7 +99,7 @@ def list_lines(
         f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT {limit + 1}",
         given,
     ).fetchall()
-    lines = [Line(Place(*row[:3]), *row[3:]) for row in rows]
+    lines = [Line(LineKey(*row[:3]), *row[3:]) for row in rows]
     if len(lines) > limit:
         return LinesPage(lines[:limit], lines[limit - 1].place)
     return LinesPage(lines, bound, bound)
@@ -106,20 +108,26 @@ def list_lines(
 def newer_lines(
     connection: Connection, wanted: LinesWanted, seen: dict[int, int], since: int, limit: int
 ) -> list[Line]:
-    """Return lines from `since` on that lie behind what was `seen` of each log.
+    """Return `limit` lines from `since` on that lie behind what was `seen` of each log.
 
     The processes of one flow run write logs of their own, which come here at different times: the
-    order of times alone would pass over the lines of the slower one.
+    order of times alone would pass over the lines of the slower one. Threads of one process may
+    write a line before an older one: that comes too, beyond the limit.
     """
     newest = msgspec.structs.replace(wanted, at_after=since)
     found: list[Line] = []
-    after: Place | None = None
+    after: LineKey | None = None
     while True:
-        page = list_lines(connection, newest, limit=limit, after=after)
+        page = list_lines(connection, newest, limit=limit + _SWAPPED, after=after)
         found += [line for line in page.lines if line.place.position > seen.get(line.place.log, -1)]
         after = page.after
-        if after is None or len(found) >= limit:
-            return found[:limit]
+        if after is None or len(found) >= limit + _SWAPPED:
+            break
+    last: dict[int, int] = {}
+    for line in found[:limit]:
+        last[line.place.log] = max(line.place.position, last.get(line.place.log, -1))
+    older = [one for one in found[limit:] if one.place.position < last.get(one.place.log, -1)]
+    return found[:limit] + older
 
 
 def _way(wanted: LinesWanted) -> tuple[list[str], list[Any]]:
@@ -165,10 +173,10 @@ def words_of(text: str) -> list[tuple[bool, str]]:
     return found
 
 
-def _bound(connection: Connection, way: list[str], values: list[Any], order: str) -> Place | None:
+def _bound(connection: Connection, way: list[str], values: list[Any], order: str) -> LineKey | None:
     row = connection.execute(
         f"SELECT {_ORDER} FROM log_line line WHERE {' AND '.join(way)} ORDER BY {order} "  # noqa: S608
         f"LIMIT 1 OFFSET {WALKED}",
         values,
     ).fetchone()
-    return None if row is None else Place(*row)
+    return None if row is None else LineKey(*row)

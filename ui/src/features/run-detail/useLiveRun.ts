@@ -1,11 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { flowRun } from "~/api/flowRun";
 import { paced } from "~/live/paced";
 import { readAnew } from "~/live/readAnew";
 import { listen } from "~/live/stream";
-
-const SETTLED_MS = 60_000;
 
 /** Read a flow run, its task runs and what is selected of them anew as they change, while live. */
 export function useLiveRun(id: string, isLive: boolean): void {
@@ -24,14 +21,9 @@ export function useLiveRun(id: string, isLive: boolean): void {
         readAnew(queries, ["error-lines"]),
       ]),
     );
-    const isSettled = () => {
-      const ended = queries.getQueryData(flowRun(id).queryKey)?.ended;
-      return ended != null && Date.now() - Date.parse(ended) > SETTLED_MS;
-    };
-    const end = listen([`run:${id}`], (changes) => {
+    const end = listen([`run:${id}`], () => {
       header.ask();
-      // A hundred thousand runs are not read twice because a stream began.
-      if (changes !== "look-again" || !isSettled()) tasks.ask();
+      tasks.ask();
     });
     return () => {
       end();
