@@ -39,7 +39,7 @@ class Kept:
         self.sent.pop(0).answer(ANSWER, b"")
 
     def close(self):
-        pass
+        print("the cluster says good-bye")
 
 
 class Runner(TaskRunner):
@@ -135,3 +135,15 @@ def test_a_run_that_has_ended_gives_its_place_to_the_next(on_kept):
 
 
 __all__ = ["home", "recorded"]
+
+
+def test_what_a_cluster_prints_as_it_is_left_is_not_its_runs(on_kept, recorded, capsys):
+    def body(kept):
+        print("the run goes on")
+        works.submit()
+        kept.end_first()
+
+    on_kept(body, log_prints=True)
+    assert "the run goes on" in recorded.lines
+    assert "the cluster says good-bye" not in recorded.lines
+    assert "the cluster says good-bye" in capsys.readouterr().out.splitlines()

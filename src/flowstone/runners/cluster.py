@@ -23,6 +23,7 @@ from flowstone.core.context import (
     get_current,
     get_transaction_around,
     tags_around,
+    within,
 )
 from flowstone.core.declared import DeclaredTask
 from flowstone.core.facts import UsageMeasured
@@ -162,7 +163,8 @@ class Cluster:
     def close(self) -> None:
         """Let go of the cluster, and of the threads."""
         self.stories.close()
-        self.scheduler.close()
+        with within(None, ()):  # what is printed then is not the run's, which is over
+            self.scheduler.close()
 
     def known(self, thing: Any, pack: Callable[[], Sequence[Buffer]]) -> bytes:
         """Return something packed, once for all calls."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -183,11 +184,13 @@ def opened(options: dict[str, Any], run: Run) -> RayScheduler:
 
     Raises what `ray.init` raises.
     """
-    ray: Any = import_module("ray")
-    is_own = not ray.is_initialized()
+    loaded: Any = sys.modules.get("ray")
+    is_own = loaded is None or not loaded.is_initialized()
     if is_own:
-        where = options.get("address")
+        where = options.get("address")  # said before seconds of importing it
         _logger.info(f"Connecting to Ray at {where}" if where else "Starting Ray")
+    ray: Any = import_module("ray")
+    if is_own:
         with process_left_as_it_is():
             ray.init(**options)
     return RayScheduler(ray, run, is_own=is_own)
