@@ -45,21 +45,29 @@ def measure(names: list[str]) -> None:
         # 1 says that a budget is not met, which the table shows; without figures it failed.
         subprocess.run(words, cwd=ROOT, check=False)
         if not path.exists():
-            print(f"{name} left no figures: the table will say that it was not measured")
+            print(f"{name} left no figures: those of before stay, where there are some")
 
 
-def joined() -> dict[str, Any]:
-    """Return the figures of all measurements that were taken, when, and on what machine."""
+def joined(kept: dict[str, Any]) -> dict[str, Any]:
+    """Return the kept figures with those that were taken anew, when, and on what machine.
+
+    Figures of another machine are not kept.
+    """
+    machine = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+    }
+    if kept["machine"] != machine:
+        kept = {"taken": {}, "figures": {}}
     paths = {name: BUILD / f"{name}.json" for name in COMMANDS}
     there = {name: path for name, path in paths.items() if path.exists()}
+    taken = {name: _moment(path.stat().st_mtime) for name, path in there.items()}
+    figures = {name: json.loads(path.read_text()) for name, path in there.items()}
     return {
-        "machine": {
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "processors": os.cpu_count(),
-        },
-        "taken": {name: _moment(path.stat().st_mtime) for name, path in there.items()},
-        "figures": {name: json.loads(path.read_text()) for name, path in there.items()},
+        "machine": machine,
+        "taken": kept["taken"] | taken,
+        "figures": kept["figures"] | figures,
     }
 
 

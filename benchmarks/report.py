@@ -47,8 +47,7 @@ WHY = {
         "a row has 28 bytes of Postgres's own, and each of its indexes repeats the run's id"
     ),
     "collecting those that have an input and a log line each": (
-        "most of it are SQLite's own inserts of three rows and their indexes; 25,600 a second of "
-        "processor time, of which this machine does not give all"
+        "most of it are SQLite's own inserts of three rows and their indexes"
     ),
     "Ray: no-op, all submitted at once": (
         "states, logs and the run's context are made and sent for a body that does nothing"
@@ -223,7 +222,8 @@ def main() -> int:
     if options.measure is not None:
         measure(options.measure or list(COMMANDS))
     if not (options.kept or options.check):
-        KEPT.write_text(json.dumps(joined(), indent=1, ensure_ascii=False) + "\n")
+        known = joined(json.loads(KEPT.read_text()))
+        KEPT.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
     made = texts(json.loads(KEPT.read_text()))
     changed = [path for path, text in made.items() if path.read_text() != text]
     for path in changed:

@@ -82,6 +82,16 @@ def test_what_was_not_measured_is_no_budget_that_is_met(report, kept):
     assert "Not measured yet" in report.in_short(kept)
 
 
+def test_what_is_measured_anew_leaves_the_rest_as_it_was(report, kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["measurements"], "BUILD", tmp_path)
+    kept["machine"] = report.joined(kept)["machine"]
+    assert report.joined(kept) == kept
+    (tmp_path / "kills.json").write_text('{"kills": 3}')
+    assert report.joined(kept)["figures"] == kept["figures"] | {"kills": {"kills": 3}}
+    kept["machine"] = kept["machine"] | {"processors": 64}
+    assert report.joined(kept)["figures"] == {"kills": {"kills": 3}}
+
+
 @pytest.mark.parametrize("name", MEASURED)
 def test_each_measurement_is_judged_by_its_budgets(report, kept, name):
     figures, answers = MEASURED[name]
