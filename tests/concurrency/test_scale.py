@@ -49,7 +49,7 @@ def test_two_thousand_sleeps_of_a_second_take_little_more_than_one(pool, home):
 
     began = time.monotonic()
     sleeps()
-    assert time.monotonic() - began < 10  # 1.5 s on a quiet machine; 250 s with eight threads
+    assert time.monotonic() - began < 25  # 1.7 s on a quiet machine; 250 s with eight threads
     assert counts(home) == {"Completed": 2000}
 
 

@@ -34,6 +34,10 @@ _run_body = BLOCKING.body  # bound once, as `core.context.get_current`
 _FEW = 3
 """Threads that are there at once; short bodies want few: with 8 they take a fifth longer."""
 _LOOK = 0.005
+_QUICKLY = 16
+"""Threads that are added at once as quickly as they show that they move nothing."""
+_SLOWLY = 0.02
+"""Seconds that more of them have to show it: a disk may be as slow."""
 _BUSY_LOOK = 0.1
 _BUSY = 0.8
 _SOON = 0.2
@@ -270,7 +274,7 @@ class Pool:
         rests = 0
         step = grown = 0
         taken = self._taken
-        moved = recorded = looked = time.monotonic()
+        moved = recorded = looked = shown = time.monotonic()
         ours = 1.0
         while rests < _REST or self._items:
             began, used = time.monotonic(), time.process_time()
@@ -283,19 +287,20 @@ class Pool:
             if now - recorded > _SOON:
                 self.record_waiting()
                 recorded = now
+            if now - looked > _BUSY_LOOK:
+                ours, looked = self._clocks.share(), now
             # What new threads took at their start does not show that bodies end.
             if self._taken - taken > grown:
                 taken, moved, step, grown = self._taken, now, 0, 0
                 continue
+            if now < shown:
+                continue
             taken, grown = self._taken, 0
             share = (time.process_time() - used) / max(now - began, 1e-9)
-            if share >= _BUSY:  # others may be what keeps it so
-                if now - looked > _BUSY_LOOK:
-                    ours, looked = self._clocks.share(), now
-                share = ours
-            if share < _BUSY:
+            if min(share, ours) < _BUSY:  # others may be what keeps the process busy
                 step = max(1, 2 * step)
                 grown = self._grow(min(step, len(self._items)))
+                shown = now if step < _QUICKLY else now + _SLOWLY
             elif now - moved > _BUSY_LOOK:
                 grown, moved = self._grow(1), now
         self._is_watched = False
