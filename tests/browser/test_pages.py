@@ -76,6 +76,19 @@ def test_the_search_box_is_opened_and_left_by_keyboard(page, site):
         expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def test_a_box_that_is_closed_can_be_opened_again_at_once(page, site):
+    shown(page, site, "/runs")
+    page.keyboard.press("/")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_have_count(1)
+    for _ in range(20):
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+    expect(dialog.locator("input").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
 def test_two_keys_lead_to_another_page(page, site):
     shown(page, site, "/")
     page.keyboard.press("g")

@@ -1,4 +1,5 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
+import { Modal } from "~/parts/Modal";
 import { Trouble } from "~/parts/Trouble";
 import "./ask.css";
 
@@ -28,10 +29,8 @@ export function Ask({
   close: () => void;
   children: ReactNode;
 }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} className="ask" aria-label={title} onClose={close}>
+    <Modal className="ask" title={title} close={close}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -54,7 +53,7 @@ export function Ask({
           </button>
         </div>
       </form>
-    </dialog>
+    </Modal>
   );
 }
 

@@ -4,9 +4,9 @@ import { Ban, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { cancelFlowRun, deleteFlowRun, setFlowRunState } from "~/api/flowRun";
 import { type FlowRun, type StateWanted, totalOf } from "~/api/shapes";
-import { Confirm } from "~/features/run-detail/Confirm";
 import { StateFields } from "~/features/run-detail/StateFields";
 import { rerunCommand } from "~/model/rerun";
+import { Ask } from "~/parts/Ask";
 import { CopyButton } from "~/parts/CopyButton";
 
 type Asked = "" | "cancel" | "delete" | "state";
@@ -82,14 +82,14 @@ function Cancel({ run, close }: Question) {
     },
   });
   return (
-    <Confirm
+    <Ask
       title={`Cancel ${run.name}?`}
       verb="Cancel the run"
       no="Keep it running"
       {...{ act, close }}
     >
-      Its process is asked to stop; task runs that run now end as Cancelled.
-    </Confirm>
+      <p>Its process is asked to stop; task runs that run now end as Cancelled.</p>
+    </Ask>
   );
 }
 
@@ -105,10 +105,18 @@ function Delete({ run, close }: Question) {
   });
   const count = totalOf(run.task_runs);
   return (
-    <Confirm title={`Delete ${run.name}?`} verb="Delete the run" no="Keep it" {...{ act, close }}>
-      {`The run, its ${count.toLocaleString("en")} task runs, their log lines and artifacts are gone `}
-      {"for good. Results in the storage stay."}
-    </Confirm>
+    <Ask
+      title={`Delete ${run.name}?`}
+      verb="Delete the run"
+      no="Keep it"
+      isDanger
+      {...{ act, close }}
+    >
+      <p>
+        {`The run, its ${count.toLocaleString("en")} task runs, their log lines and artifacts are `}
+        {"gone for good. Results in the storage stay."}
+      </p>
+    </Ask>
   );
 }
 
@@ -123,13 +131,13 @@ function SetState({ run, close }: Question) {
     },
   });
   return (
-    <Confirm
+    <Ask
       title={`Set the state of ${run.name}`}
       verb="Set the state"
       no="Leave it"
       {...{ act, close }}
     >
       <StateFields wanted={wanted} change={setWanted} />
-    </Confirm>
+    </Ask>
   );
 }

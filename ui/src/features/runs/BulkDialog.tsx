@@ -8,6 +8,7 @@ import {
   type Summary,
   withOutcomes,
 } from "~/features/runs/acting";
+import { Modal } from "~/parts/Modal";
 import { Trouble } from "~/parts/Trouble";
 
 export type Verb = "cancel" | "delete";
@@ -42,13 +43,11 @@ export function BulkDialog({
   nameOf: (id: string) => string;
   close: () => void;
 }) {
-  const dialog = useRef<HTMLDialogElement>(null);
   const stop = useRef(new AbortController());
   const [state, setState] = useState<"asking" | "acting" | "done">("asking");
   const [done, setDone] = useState(NOTHING);
   const [error, setError] = useState<unknown>(null);
   useEffect(() => {
-    dialog.current?.showModal();
     const { current } = stop;
     return () => current.abort();
   }, []);
@@ -69,7 +68,7 @@ export function BulkDialog({
   };
   const title = titleOf(asked, state === "asking");
   return (
-    <dialog ref={dialog} className="bulk-dialog" aria-label={title} onClose={close}>
+    <Modal className="bulk-dialog" title={title} close={close}>
       <h2>{title}</h2>
       {state === "asking" ? <p className="muted">{consequenceOf(asked)}</p> : null}
       {state === "asking" ? null : (
@@ -102,7 +101,7 @@ export function BulkDialog({
           </button>
         ) : null}
       </div>
-    </dialog>
+    </Modal>
   );
 }
 

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { Search } from "lucide-react";
-import { type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useDeferredValue, useEffect, useState } from "react";
 import { isId, search } from "~/api/search";
 import { FoundPlace } from "~/features/shell/FoundPlace";
 import { foundPlaces, pagesNamed } from "~/features/shell/found";
 import { noteRecent, type Place, recentPlaces } from "~/model/recent";
+import { Modal } from "~/parts/Modal";
 import { Trouble } from "~/parts/Trouble";
 import "./search.css";
 
@@ -13,7 +14,6 @@ const PAUSE_MS = 150;
 
 /** The box that finds runs, flows, tasks and ids; empty, what was opened lately. */
 export function SearchBox({ close }: { close: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
   const sought = usePaused(text.trim());
   const found = useQuery(search(sought));
@@ -21,7 +21,6 @@ export function SearchBox({ close }: { close: () => void }) {
   const [at, setAt] = useState(0);
   const router = useRouter();
   const here = Math.min(at, places.length - 1);
-  useEffect(() => dialog.current?.showModal(), []);
 
   const open = (place: Place | undefined) => {
     if (!place) return;
@@ -40,13 +39,11 @@ export function SearchBox({ close }: { close: () => void }) {
     }
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog without our help
-    <dialog
-      ref={dialog}
+    <Modal
       className="search"
-      aria-label="Search"
-      onClose={close}
-      onClick={({ target }) => target === dialog.current && close()}
+      title="Search"
+      close={close}
+      onClick={({ target, currentTarget }) => target === currentTarget && close()}
     >
       <div className="search-head">
         <Search size={17} aria-hidden="true" />
@@ -87,7 +84,7 @@ export function SearchBox({ close }: { close: () => void }) {
       <p className="search-note muted" aria-live="polite">
         {noteOf(sought, places.length, found.isFetching)}
       </p>
-    </dialog>
+    </Modal>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 
 const CHORD_MS = 1_200;
 
@@ -9,7 +9,8 @@ export function useShortcuts(
   search: () => void,
 ): void {
   const navigate = useNavigate();
-  useEffect(() => {
+  // Before the page is seen: from then on keys are pressed.
+  useLayoutEffect(() => {
     let chordUntil = 0;
     const press = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && event.key === "k") {

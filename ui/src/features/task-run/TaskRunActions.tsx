@@ -3,8 +3,8 @@ import { Ban } from "lucide-react";
 import { useState } from "react";
 import type { StateWanted, TaskRun } from "~/api/shapes";
 import { cancelTaskRun, setTaskRunState } from "~/api/taskRun";
-import { Confirm } from "~/features/run-detail/Confirm";
 import { StateFields } from "~/features/run-detail/StateFields";
+import { Ask } from "~/parts/Ask";
 import { CopyButton } from "~/parts/CopyButton";
 
 /** Whether only the run's own process may say how it goes on. */
@@ -65,14 +65,16 @@ function useAct(run: TaskRun, act: () => Promise<unknown>, close: () => void) {
 function Cancel({ run, close }: Question) {
   const act = useAct(run, () => cancelTaskRun(run.id), close);
   return (
-    <Confirm
+    <Ask
       title={`Cancel ${run.name}?`}
       verb="Cancel the task run"
       no="Keep it running"
       {...{ act, close }}
     >
-      Its process is asked to stop it; whoever waits for its result is told that it was cancelled.
-    </Confirm>
+      <p>
+        Its process is asked to stop it; whoever waits for its result is told that it was cancelled.
+      </p>
+    </Ask>
   );
 }
 
@@ -80,13 +82,13 @@ function SetState({ run, close }: Question) {
   const [wanted, setWanted] = useState<StateWanted>({ type: "COMPLETED" });
   const act = useAct(run, () => setTaskRunState(run.id, wanted), close);
   return (
-    <Confirm
+    <Ask
       title={`Set the state of ${run.name}`}
       verb="Set the state"
       no="Leave it"
       {...{ act, close }}
     >
       <StateFields wanted={wanted} change={setWanted} />
-    </Confirm>
+    </Ask>
   );
 }
