@@ -33,7 +33,7 @@ class Meter:
         self._reset, self._status = _peak_files() if is_alone else (-1, -1)
         self._began = self._cpu = 0.0
         self._faults = -1
-        self._left: int | None = None  # the bytes that there were when the last body had ended
+        self._left: int | None = None  # the bytes that there are between bodies, where it is known
 
     def begin(self) -> None:
         """Note that a body begins."""
@@ -56,13 +56,15 @@ class Meter:
         if self._status < 0:
             return None
         # Reading it takes longer than a body that does nothing: not where no page has come since.
-        if faults == self._faults:
-            return self._left
+        has_pages = faults != self._faults
         self._faults = faults
+        if self._left is not None and not has_pages:
+            return self._left
         found = _MEMORY.search(os.pread(self._status, 4096, 0))
         if found is None:
             return None
-        self._left = int(found[2]) << 10
+        # What a body made may go only after its end: what it leaves is known from the next one.
+        self._left = None if has_pages else int(found[2]) << 10
         return int(found[1]) << 10
 
 
