@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -11,7 +10,6 @@ import pytest
 
 from flowstone import flow, task
 from flowstone.cli.main import main
-from flowstone.runners.usage import Meter
 from flowstone.task_runners import DaskTaskRunner, ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from flowstone.testing.recorded import recorded_runs
 from tests.runners.conftest import dask_address, home
