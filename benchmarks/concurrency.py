@@ -58,6 +58,12 @@ def compute(turns: int) -> int:
 
 
 @task
+def answered(until: float, turns: int) -> int:
+    time.sleep(max(0.0, until - time.monotonic()))
+    return turn(turns)
+
+
+@task
 def nested(n: int) -> int:
     return 0 if n == 0 else nested.submit(n - 1).result() + 1
 
@@ -95,6 +101,12 @@ def barrier(number: int, _turns: int) -> int:
 @flow(name="row")
 def cpu(number: int, turns: int) -> int:
     return len([compute.submit(turns) for _ in range(number)])
+
+
+@flow(name="row")
+def burst(number: int, turns: int) -> int:
+    until = time.monotonic() + 0.5
+    return len([answered.submit(until, turns // 3) for _ in range(number)])
 
 
 @flow(name="row")
@@ -154,6 +166,7 @@ ROWS = {
     "barrier": Row("submitted, and each waits for all", barrier, 300),
     "cpu": Row("submitted, 10 ms of pure CPU each", cpu, 5000, threads=64),
     "cpu-8": Row("the same in a bare pool of 8", executor, 5000, (0, 0)),
+    "burst": Row("wait 0.5 s at once, then 3 ms of CPU", burst, 2000, seconds=20),
     "nested": Row("submits, each inside the last", nests, 5000, (1, 1)),
     "bounded": Row("the same, max_workers=1", nests_bounded, 1000, (1, 1)),
     "blocking": Row("async, time.sleep(0.2) each", async_blocks, 50, seconds=1.5),

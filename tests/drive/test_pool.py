@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -241,3 +243,71 @@ def test_bodies_that_wait_get_threads_beside_others_that_compute(pools, monkeypa
     for job in [told(pool, waits()) for _ in range(300)]:
         assert job.over.wait(20)
     assert max(most) > 60  # twenty, where what others compute counts as the bodies' own
+
+
+def test_beyond_a_few_threads_each_doubling_has_time_to_show_that_it_moves_nothing(
+    pools, monkeypatch
+):
+    pool = pools()
+    grown, grow = [], pool._grow
+
+    def grows(number):
+        grown.append((time.monotonic(), number))
+        return grow(number)
+
+    monkeypatch.setattr(pool, "_grow", grows)
+    end, _ = occupy(pool, 150)
+    end.set()
+    slowly = [at for at, number in grown if number >= 16]
+    assert len(slowly) >= 2, grown
+    assert all(later - at >= 0.02 for at, later in pairwise(slowly)), grown
+
+
+def test_a_pool_whose_bodies_compute_keeps_few_of_its_threads(pools, monkeypatch):
+    pool = pools()
+    monkeypatch.setattr(pool, "_clocks", Clocks(1.5))
+    end, waiting = occupy(pool, 100)
+    computed = [told(pool, here()) for _ in range(100)]
+    end.set()
+    assert all(one.value for one in [*waiting, *computed])
+    until(lambda: pool._threads <= max(16, os.cpu_count()))
+    assert told(pool, here()).value  # those that are left do what comes
+
+
+def test_a_pool_whose_bodies_wait_keeps_its_threads(pools, monkeypatch):
+    pool = pools()
+    monkeypatch.setattr(pool, "_clocks", Clocks(0.3))
+    end, waiting = occupy(pool, 100)
+    threads = pool._threads
+    end.set()
+    assert all(one.value for one in waiting)
+    until(lambda: all_are_idle(pool))
+    assert pool._threads == threads >= 100
+
+
+def test_many_threads_have_the_interpreter_for_longer_while_they_are_busy(pools, monkeypatch):
+    own = sys.getswitchinterval()
+    monkeypatch.setattr("flowstone.drive.pool._MANY", 50)
+    monkeypatch.setattr("flowstone.drive.switching._EACH", 0.001)
+    pool = pools()
+    end, waiting = occupy(pool, 100)
+    until(lambda: sys.getswitchinterval() > 0.09)
+    end.set()
+    assert all(one.value for one in waiting)
+    until(lambda: sys.getswitchinterval() == own)
+    assert pool._threads >= 100
+
+
+class Clocks:
+    """Those of threads that use so much of a core."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+
+    def share(self) -> float:
+        return self._share
+
+    def join(self) -> None:
+        """Count nobody."""
+
+    leave = join

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 _clock_of: Callable[[int], int] | None = getattr(time, "pthread_getcpuclockid", None)
-_MOMENT = 0.5  # seconds
+_EVERY = 0.1  # seconds
+_MOMENT = 0.5
 
 
 class ThreadClocks:
@@ -15,7 +16,10 @@ class ThreadClocks:
 
     def __init__(self) -> None:
         self._clocks: dict[int, int] = {}
+        self._left = 0.0
+        """Seconds that those used which left."""
         self._last = (time.monotonic(), 0.0)
+        self._share: float | None = None
         self._lock = threading.Lock()
 
     def join(self) -> None:
@@ -28,18 +32,29 @@ class ThreadClocks:
     def leave(self) -> None:
         """Count this thread out."""
         with self._lock:  # the clock of a thread that has ended must not be read
-            self._clocks.pop(threading.get_ident(), None)
+            clock = self._clocks.pop(threading.get_ident(), None)
+            if clock is not None:
+                self._left += time.clock_gettime(clock)
 
-    def share(self) -> float:
-        """Return the share of a core that the threads used since the last call, a moment ago.
+    def share(self) -> float | None:
+        """Return the share of a core that the threads used of late, found anew each 0.1 s.
 
-        1.0 where that was long ago, and where the system does not tell.
+        None where nobody asked of late, unless they used one all the time since then, and where
+        the system does not tell.
         """
-        if _clock_of is None:
-            return 1.0
-        with self._lock:
-            used = sum(map(time.clock_gettime, self._clocks.values()))
+        # Who holds the lock may be long in getting the interpreter's: nobody waits for that.
+        if _clock_of is not None and self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        return self._share
+
+    def _look(self) -> None:
+        before, used_before = self._last
         now = time.monotonic()
-        before, self._last = self._last, (now, used)
-        passed = now - before[0]
-        return (used - before[1]) / passed if 0 < passed < _MOMENT else 1.0
+        if now - before >= _EVERY:
+            used = self._left + sum(map(time.clock_gettime, self._clocks.values()))
+            self._last = (now, used)
+            share = (used - used_before) / (now - before)
+            self._share = share if now - before < _MOMENT or share >= 1 else None

@@ -14,6 +14,7 @@ worker that it ran on, if that is idle.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -29,6 +30,7 @@ from flowstone.drive.clocks import ThreadClocks
 from flowstone.drive.left_behind import SeatBout
 from flowstone.drive.seats import HERE
 from flowstone.drive.stories import Body, Call, Job, Pause, suspend
+from flowstone.drive.switching import SWITCHING
 
 _run_body = BLOCKING.body  # bound once, as `core.context.get_current`
 _FEW = 3
@@ -40,6 +42,11 @@ _SLOWLY = 0.02
 """Seconds that more of them have to show it: a disk may be as slow."""
 _BUSY_LOOK = 0.1
 _BUSY = 0.8
+_CROWDED = 0.95
+"""The share of a core that bodies use where more threads than enough do no more."""
+_ENOUGH = max(_QUICKLY, os.cpu_count() or 1)
+_MANY = 200
+"""Busy threads from which on each has the interpreter's lock for longer."""
 _SOON = 0.2
 """Seconds in which a job may wait without being on record."""
 _REST = 200
@@ -190,20 +197,27 @@ class Pool:
         return self.most - (self._threads - self._lent)
 
     def _grow(self, number: int) -> int:
-        """Add so many threads as far as there may be more; return how many it were."""
-        with self._lock:
-            number = max(0, min(number, self._room()))
-            for added in range(number):
-                self._threads += 1
-                thread = threading.Thread(target=self._work, daemon=True)
-                thread.name = f"{self._name}-{self._threads}"
-                try:
-                    thread.start()
-                except RuntimeError:  # the system has no more threads for us: these must do
-                    self._threads -= 1
-                    if not self._threads:
-                        raise
+        """Add so many threads as far as there may be more; return how many it were.
+
+        Fewer where each takes long to come: then those that are there have begun to compute.
+        """
+        end = time.monotonic() + _SLOWLY
+        for added in range(number):
+            with self._lock:
+                if self._room() <= 0:
                     return added
+                self._threads += 1
+                name = f"{self._name}-{self._threads}"
+            try:
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+            except RuntimeError:  # the system has no more threads for us: these must do
+                with self._lock:
+                    self._threads -= 1
+                if not self._threads:
+                    raise
+                return added
+            if time.monotonic() > end:
+                return added + 1
         return number
 
     def _work(self) -> None:
@@ -231,10 +245,21 @@ class Pool:
                     self._places.release()
             del item
             if seat.is_left:
-                break
-        if not seat.is_left:
-            with self._lock:
-                self._threads -= 1
+                return
+            if self._threads > _ENOUGH and self._retire():
+                return
+        with self._lock:
+            self._threads -= 1
+
+    def _retire(self) -> bool:
+        """Count this thread out where bodies compute: the fewer threads want the interpreter's
+        lock, the less each waits."""
+        if (self._clocks.share() or 0.0) < _CROWDED:
+            return False
+        with self._lock:
+            is_one_too_many = self._threads - self._lent > _ENOUGH
+            self._threads -= is_one_too_many
+        return is_one_too_many
 
     def _advance(self, item: Job | _Story, worker: _Worker | None) -> None:
         """Run a story, of a job that begins or its own, until it ends or waits."""
@@ -271,12 +296,13 @@ class Pool:
 
         Also where others keep it busy: bodies that do not compute want threads all the same.
         """
+        is_eased = False
         rests = 0
         step = grown = 0
         taken = self._taken
-        moved = recorded = looked = shown = time.monotonic()
-        ours = 1.0
-        while rests < _REST or self._items:
+        moved = recorded = shown = time.monotonic()
+        while rests < _REST or self._items or is_eased:
+            is_eased = self._ease(was_eased=is_eased)
             began, used = time.monotonic(), time.process_time()
             time.sleep(_LOOK)
             if not self._items:
@@ -287,8 +313,7 @@ class Pool:
             if now - recorded > _SOON:
                 self.record_waiting()
                 recorded = now
-            if now - looked > _BUSY_LOOK:
-                ours, looked = self._clocks.share(), now
+            ours = self._clocks.share()
             # What new threads took at their start does not show that bodies end.
             if self._taken - taken > grown:
                 taken, moved, step, grown = self._taken, now, 0, 0
@@ -297,7 +322,8 @@ class Pool:
                 continue
             taken, grown = self._taken, 0
             share = (time.process_time() - used) / max(now - began, 1e-9)
-            if min(share, ours) < _BUSY:  # others may be what keeps the process busy
+            # Others may be what keeps the process busy.
+            if share < _BUSY or (ours is not None and ours < _BUSY):
                 step = max(1, 2 * step)
                 grown = self._grow(min(step, len(self._items)))
                 shown = now if step < _QUICKLY else now + _SLOWLY
@@ -306,6 +332,17 @@ class Pool:
         self._is_watched = False
         if self._items:  # something came between the last look and this line
             self._watch()
+
+    def _ease(self, *, was_eased: bool) -> bool:
+        """Let threads that are many have the interpreter's lock for longer; return if they are.
+
+        Before they compute: once they do, this thread seldom gets it.
+        """
+        busy = self._threads - self._lent - len(self._idle)
+        is_eased = busy > _MANY
+        if is_eased or was_eased:
+            SWITCHING.crowd(id(self), busy if is_eased else 0)
+        return is_eased
 
 
 class _Worker:
