@@ -19,6 +19,7 @@ from flowstone.core.outcome import Ok
 from flowstone.core.runs import TaskRun
 from flowstone.drive.pool import Pool
 from flowstone.drive.stories import Pause
+from flowstone.drive.switching import SWITCHING
 from tests.engine.scripted import Spec
 
 CONTEXT = RunContext(TaskRun(), Spec(), None, None, False)
@@ -263,6 +264,12 @@ def test_beyond_a_few_threads_each_doubling_has_time_to_show_that_it_moves_nothi
     assert all(later - at >= 0.02 for at, later in pairwise(slowly)), grown
 
 
+def test_a_pool_grows_by_fewer_threads_where_each_is_long_in_coming(pools, monkeypatch):
+    pool = pools()
+    monkeypatch.setattr("flowstone.drive.pool._SLOWLY", 0.0)
+    assert pool._grow(100) == pool._threads == 1
+
+
 def test_a_pool_whose_bodies_compute_keeps_few_of_its_threads(pools, monkeypatch):
     pool = pools()
     monkeypatch.setattr(pool, "_clocks", Clocks(1.5))
@@ -286,6 +293,7 @@ def test_a_pool_whose_bodies_wait_keeps_its_threads(pools, monkeypatch):
 
 
 def test_many_threads_have_the_interpreter_for_longer_while_they_are_busy(pools, monkeypatch):
+    until(lambda: not SWITCHING._wanted)  # the pool of another test may just have become idle
     own = sys.getswitchinterval()
     monkeypatch.setattr("flowstone.drive.pool._MANY", 50)
     monkeypatch.setattr("flowstone.drive.switching._EACH", 0.001)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 
-from flowstone.drive.switching import Switching
+from flowstone.drive.switching import SWITCHING, Switching
 
 
 @pytest.fixture
 def own():
     """Give the interval of this process, which is what it was again afterwards."""
+    end = time.monotonic() + 10
+    while SWITCHING._wanted:  # the pool of another test may just have become idle
+        assert time.monotonic() < end
+        time.sleep(0.001)
     interval = sys.getswitchinterval()
     yield interval
     sys.setswitchinterval(interval)

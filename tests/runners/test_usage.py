@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ import pytest
 
 from flowstone import flow, task
 from flowstone.cli.main import main
+from flowstone.runners import usage
+from flowstone.runners.usage import Meter
 from flowstone.task_runners import DaskTaskRunner, ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from flowstone.testing.recorded import recorded_runs
 from tests.runners.conftest import dask_address, home
@@ -94,6 +97,19 @@ def test_a_body_to_which_no_page_came_has_the_memory_that_the_last_one_left():
     assert filled - max(left) > 60 * MIB
     assert max(left[10:]) - min(left[10:]) < 2 * MIB
     assert reads < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak of memory is not known")
+def test_what_a_body_freed_is_not_told_of_the_next_one_where_no_page_came(monkeypatch):
+    told = iter([b"VmHWM: 900 kB\nVmRSS: 900 kB", b"VmHWM: 100 kB\nVmRSS: 100 kB"])
+    monkeypatch.setattr(os, "pread", lambda *_: next(told))
+    monkeypatch.setattr(usage, "_spent", lambda: (0.0, 7))
+    meter = Meter()
+    found = []
+    for _ in range(3):
+        meter.begin()
+        found.append(meter.end().memory)
+    assert found == [900 << 10, 100 << 10, 100 << 10]
 
 
 def test_where_many_run_at_once_nothing_is_said(home):

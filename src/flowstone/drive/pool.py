@@ -302,7 +302,7 @@ class Pool:
         taken = self._taken
         moved = recorded = shown = time.monotonic()
         while rests < _REST or self._items or is_eased:
-            is_eased = self._ease(was_eased=is_eased)
+            is_eased = self._ease()
             began, used = time.monotonic(), time.process_time()
             time.sleep(_LOOK)
             if not self._items:
@@ -333,16 +333,15 @@ class Pool:
         if self._items:  # something came between the last look and this line
             self._watch()
 
-    def _ease(self, *, was_eased: bool) -> bool:
+    def _ease(self) -> bool:
         """Let threads that are many have the interpreter's lock for longer; return if they are.
 
         Before they compute: once they do, this thread seldom gets it.
         """
         busy = self._threads - self._lent - len(self._idle)
-        is_eased = busy > _MANY
-        if is_eased or was_eased:
-            SWITCHING.crowd(id(self), busy if is_eased else 0)
-        return is_eased
+        many = busy if busy > _MANY else 0
+        SWITCHING.crowd(id(self), many)
+        return many > 0
 
 
 class _Worker:

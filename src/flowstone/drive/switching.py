@@ -30,7 +30,7 @@ class Switching:
             now = sys.getswitchinterval()
             if now != self._set:  # not what was set here, so it is the program's own
                 self._own = now
-            wanted = max(self._own, *self._wanted.values(), 0.0)
+            wanted = max([self._own, *self._wanted.values()])
             if wanted != now:
                 sys.setswitchinterval(wanted)
                 self._set = sys.getswitchinterval()  # it is kept in whole microseconds
